@@ -1,0 +1,1 @@
+"""The reference clearinghouse: a formal specification as plain Python. Standard library only."""

@@ -1,0 +1,241 @@
+"""The state: tables of immutable records behind a transaction overlay.
+
+A transition reads through the overlay and writes into it. Accepting the event commits the overlay, rejecting it
+drops the overlay, so that a rejected event leaves the state as it was (EVENT-7).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Annotated, Any, Generic, TypeVar
+
+from clearspec.fields import (
+    AmountOrZero,
+    Balance,
+    Id,
+    Index,
+    Length,
+    OptionalId,
+    PriceOrZero,
+    SignedSize,
+    SizeOrZero,
+    Time,
+    Wide,
+    WideRatio,
+)
+from clearspec.numerics import POSITIONS_MAX, SAMPLES_MAX
+from clearspec.parameters import (
+    AssetParameters,
+    FeedParameters,
+    MarketListing,
+    MarketParameters,
+    PoolParameters,
+)
+from clearspec.rules import rule
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class Table(Generic[K, V]):
+    """Records by key, with the pending writes of the running transition on top."""
+
+    __slots__ = ("name", "pending", "rows")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.rows: dict[K, V] = {}
+        self.pending: dict[K, V] = {}
+
+    def get(self, key: K) -> V | None:
+        """The record, or ``None`` where there is none."""
+        found = self.pending.get(key)
+        return self.rows.get(key) if found is None else found
+
+    def __getitem__(self, key: K) -> V:
+        found = self.pending.get(key)
+        return self.rows[key] if found is None else found
+
+    def __contains__(self, key: K) -> bool:
+        return key in self.pending or key in self.rows
+
+    def put(self, key: K, record: V) -> None:
+        """Write a record into the overlay."""
+        self.pending[key] = record
+
+    def items(self) -> Iterator[tuple[K, V]]:
+        """Records in order of creation, as the running transition sees them."""
+        for key, record in self.rows.items():
+            yield key, self.pending.get(key, record)
+        for key, record in self.pending.items():
+            if key not in self.rows:
+                yield key, record
+
+
+class MarketStatus(StrEnum):
+    """What a market admits (TRADE-4, SETTLE-1)."""
+
+    ACTIVE = "active"
+    REDUCE_ONLY = "reduce_only"
+    HALTED = "halted"
+    SETTLING = "settling"
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """An account: its owner, its pool for life, the markets in which it holds a position, the last one it left."""
+
+    account: Id
+    owner: Id
+    pool: Id
+    markets: Annotated[tuple[Id, ...], Length(POSITIONS_MAX)]
+    last_market: OptionalId
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """A position: signed lots, signed cost in atoms, and the indices up to which it has been settled."""
+
+    size: SignedSize
+    cost: Wide
+    funding_index: Index
+    haircut_index: Index
+
+
+FLAT = Position(0, 0, 0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Market:
+    """A listed market: its listing, status, and the parameters from which a ramp started."""
+
+    listing: MarketListing
+    status: MarketStatus
+    before: MarketParameters
+    ramp_start: Time
+    ramp_end: Time
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Mark price, the last second at which it is fresh, its smoothing state, the last variation-margin mark."""
+
+    price: PriceOrZero
+    fresh_until: Time
+    basis_sum: Wide
+    variation_price: PriceOrZero
+    variation_time: Time
+
+
+@dataclass(frozen=True, slots=True)
+class Funding:
+    """Funding index (atoms per lot, longs pay when it rises), carried remainder, premium samples, haircut indices."""
+
+    index: Index
+    carry: Wide
+    time: Time
+    samples: Annotated[tuple[WideRatio, ...], Length(SAMPLES_MAX)]
+    haircut_long: Index
+    haircut_short: Index
+    haircut_since_variation: Index
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What a market drew from its pool's insurance fund since ``start``: for deficits and for reward floors."""
+
+    start: Time
+    deficits: AmountOrZero
+    rewards: AmountOrZero
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """Final settlement of a market: accrued TWAP, price (0 until fixed), residual, shortfall and payout progress."""
+
+    accrued: Wide
+    accrued_time: Time
+    price: PriceOrZero
+    residual: Wide
+    shortfall: Balance
+    pot: Balance
+    claims: Balance
+    claimed: Balance
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """An oracle feed: parameters, markets that use it, index (0 before the first), anchor of the current step."""
+
+    parameters: FeedParameters
+    markets: Annotated[tuple[Id, ...], Length(256)]
+    index: PriceOrZero
+    index_time: Time
+    anchor: PriceOrZero
+    anchor_time: Time
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """The latest price that a source posted on a feed."""
+
+    price: PriceOrZero
+    confidence: PriceOrZero
+    time: Time
+
+
+BalanceKey = tuple[str, str, str, str]
+"""Ledger account: (asset, pool, kind, owner)."""
+
+
+@rule("EVENT-12")
+@dataclass(slots=True)
+class State:
+    """Everything that the clearinghouse knows, and nothing else."""
+
+    time: int = 0
+    sequence: int = 0
+    administrators: tuple[str, ...] = ()
+    venues: tuple[str, ...] = ()
+    recent: dict[str, None] = field(default_factory=dict)
+    assets: Table[str, AssetParameters] = field(default_factory=lambda: Table("assets"))
+    pools: Table[str, PoolParameters] = field(default_factory=lambda: Table("pools"))
+    feeds: Table[str, Feed] = field(default_factory=lambda: Table("feeds"))
+    posts: Table[tuple[str, str], Post] = field(default_factory=lambda: Table("posts"))
+    markets: Table[str, Market] = field(default_factory=lambda: Table("markets"))
+    marks: Table[str, Mark] = field(default_factory=lambda: Table("marks"))
+    fundings: Table[str, Funding] = field(default_factory=lambda: Table("fundings"))
+    open_interest: Table[str, SizeOrZero] = field(default_factory=lambda: Table("open_interest"))
+    budgets: Table[str, Budget] = field(default_factory=lambda: Table("budgets"))
+    settlements: Table[str, Settlement] = field(default_factory=lambda: Table("settlements"))
+    accounts: Table[str, Account] = field(default_factory=lambda: Table("accounts"))
+    positions: Table[tuple[str, str], Position] = field(default_factory=lambda: Table("positions"))
+    balances: Table[BalanceKey, Balance] = field(default_factory=lambda: Table("balances"))
+    created: list[tuple[str, Any]] = field(default_factory=list)
+    tables: tuple[Table[Any, Any], ...] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self.tables = (
+            self.assets, self.pools, self.feeds, self.posts, self.markets, self.marks, self.fundings,
+            self.open_interest, self.budgets, self.settlements, self.accounts, self.positions, self.balances,
+        )  # fmt: skip
+
+    @rule("EVENT-7")
+    def commit(self) -> None:
+        """Write the overlay through; a new object gets the next creation ordinal."""
+        for table in self.tables:
+            if table.pending:
+                for key in table.pending:
+                    if key not in table.rows:
+                        self.created.append((table.name, key))
+                table.rows.update(table.pending)
+                table.pending.clear()
+
+    @rule("EVENT-7")
+    def drop(self) -> None:
+        """Forget the overlay."""
+        for table in self.tables:
+            table.pending.clear()
