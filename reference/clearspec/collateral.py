@@ -110,7 +110,7 @@ def require_outflow(ctx: Context, pool: PoolParameters, account: str) -> None:
     """Reject an outflow that leaves too low a settlement balance, or less than initial margin."""
     after = standing(ctx, account)
     require(after.cash >= -pool.negative_balance_limit, Reason.NEGATIVE_BALANCE_LIMIT, account)
-    require(outflow_allowed(after, pool.withdrawal_margin), Reason.BELOW_INITIAL_MARGIN, account)
+    require(outflow_allowed(after, pool), Reason.BELOW_INITIAL_MARGIN, account)
 
 
 @rule("COLL-5", "COLL-6")

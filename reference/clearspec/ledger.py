@@ -7,8 +7,8 @@ at all times (INV-1).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from clearspec.rules import rule
 from clearspec.state import BalanceKey, State
@@ -32,8 +32,7 @@ _CLEARING = "clearing"
 
 
 @rule("LEDG-2")
-@dataclass(frozen=True, slots=True)
-class Posting:
+class Posting(NamedTuple):
     """One debit and one equal credit of ``amount`` atoms; a negative amount is the same posting turned round.
 
     ``cause`` is the rule that moved the money.
@@ -63,16 +62,15 @@ def house(asset: str, pool: str, kind: Kind) -> BalanceKey:
 @rule("LEDG-3")
 def balance(state: State, key: BalanceKey) -> int:
     """Credits minus debits of a ledger account, in atoms; 0 for one never posted to."""
-    found = state.balances.get(key)
-    return 0 if found is None else found
+    return state.balances.get(key, 0)
 
 
 @rule("LEDG-2")
 def post(state: State, postings: list[Posting], debit: BalanceKey, credit: BalanceKey, amount: int, cause: str) -> None:
     """Move ``amount`` from ``debit`` to ``credit`` and note it in ``postings``; the one way money moves."""
     balances = state.balances
-    balances.put(debit, balance(state, debit) - amount)
-    balances.put(credit, balance(state, credit) + amount)
+    balances.put(debit, balances.get(debit, 0) - amount)
+    balances.put(credit, balances.get(credit, 0) + amount)
     postings.append(Posting(debit, credit, amount, cause))
 
 

@@ -121,7 +121,7 @@ def liquidate(ctx: Context, action: Liquidate) -> Outcome:
     require(is_fresh(ctx, action.market), Reason.STALE_PRICE, action.market)
     size = held_size(ctx, action.account, action.market)
     require(size != 0, Reason.NO_POSITION, action.account)
-    before, keeper_before = standing(ctx, action.account), standing(ctx, action.liquidator)
+    before = standing(ctx, action.account)
     require(is_liquidatable(before), Reason.NOT_LIQUIDATABLE, action.account)
     parameters = market.listing.parameters
     price = state.marks[action.market].price
@@ -135,6 +135,5 @@ def liquidate(ctx: Context, action: Liquidate) -> Outcome:
     value = notional(piece, price)
     paid = pay_penalty(ctx, market, action.account, action.liquidator, value, before.net_liquidation_value)
     # ENSURE
-    allowed = fill_allowed(keeper_before, standing(ctx, action.liquidator))
-    require(allowed, Reason.INSUFFICIENT_MARGIN, action.liquidator)
+    require(fill_allowed(ctx, action.liquidator), Reason.INSUFFICIENT_MARGIN, action.liquidator)
     return Outcome((action.account, action.liquidator), {"closed": piece, "price": price, **paid})

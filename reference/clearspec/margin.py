@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from clearspec.events import Context
 from clearspec.funding import funding_owed, haircut_owed
@@ -66,16 +66,15 @@ def requirements(market: Market, value: int, size: int, open_interest: int, time
 
 
 @rule("MARG-5")
-def risk_price(mark: Mark, market: Market, size: int, time: int) -> int:
-    """Price at which margin values a position: the mark while it is fresh, then the worst price for its side."""
-    if time <= mark.fresh_until:
-        return mark.price
+def stale_penalty(mark: Mark, market: Market, size: int, time: int) -> int:
+    """What a position in a stale market is worth less than at mark: it is valued at the worst price for its side."""
     parameters = market.listing.parameters.mark
-    return worst_price(mark.price, time - mark.fresh_until, parameters.stale_rate, parameters.stale_cap, size)
+    overdue = time - mark.fresh_until
+    worst = worst_price(mark.price, overdue, parameters.stale_rate, parameters.stale_cap, size)
+    return notional(size, mark.price - worst)
 
 
-@dataclass(frozen=True, slots=True)
-class Exposure:
+class Exposure(NamedTuple):
     """What an account's positions come to, in settlement atoms.
 
     ``unrealised`` at risk prices and ``at_mark`` at marks, both net of cost, funding and haircut owed.
@@ -94,12 +93,13 @@ def position_exposure(ctx: Context, market_id: str, position: Position) -> Expos
     state = ctx.state
     market, mark, funding = state.markets[market_id], state.marks[market_id], state.fundings[market_id]
     size = position.size
-    owed = position.cost + funding_owed(position, funding.index) + haircut_owed(position, funding)
-    value = notional(abs(size), mark.price)
-    interest = notional(state.open_interest[market_id], mark.price)
-    initial, maintenance = requirements(market, value, abs(size), interest, ctx.time)
-    at_mark = notional(size, mark.price) - owed
-    at_risk = notional(size, risk_price(mark, market, size, ctx.time)) - owed
+    lots, price = abs(size), mark.price
+    value = notional(lots, price)
+    interest = notional(state.open_interest[market_id], price)
+    initial, maintenance = requirements(market, value, lots, interest, ctx.time)
+    at_mark = notional(size, price) - position.cost - funding_owed(position, funding.index)
+    at_mark -= haircut_owed(position, funding)
+    at_risk = at_mark if ctx.time <= mark.fresh_until else at_mark - stale_penalty(mark, market, size, ctx.time)
     return Exposure(at_risk, at_mark, initial, maintenance, value)
 
 
@@ -143,19 +143,18 @@ def counted_profit(unrealised: int, weight: int, cap: int) -> int:
     return min(cap, mul_floor(unrealised, weight))
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(NamedTuple):
     """Where an account stands, in settlement atoms (MARG-9).
 
-    ``margin_equity`` decides maintenance and liquidation, ``initial_equity`` new risk, ``withdrawal_equity``
-    outflows, ``net_liquidation_value`` default. ``collateral`` is worth at index.
+    ``margin_equity`` decides maintenance and liquidation, ``initial_equity`` new risk, ``net_liquidation_value``
+    default. ``unrealised`` is the positions' part of margin equity; ``collateral`` is worth at index.
     """
 
     cash: int
     collateral: int
+    unrealised: int
     margin_equity: int
     initial_equity: int
-    withdrawal_equity: int
     net_liquidation_value: int
     initial: int
     maintenance: int
@@ -174,30 +173,33 @@ def standing(ctx: Context, account_id: str) -> Standing:
         after_haircut, at_index = collateral_values(ctx, pool, terms, account_id)
         haircut_value += after_haircut
         collateral += at_index
-    held = exposure(ctx, account)
-    base = cash + haircut_value
+    unrealised, at_mark, initial, maintenance, value = exposure(ctx, account)
+    realised = cash + haircut_value
     return Standing(
-        cash=cash,
-        collateral=collateral,
-        margin_equity=base + held.unrealised,
-        initial_equity=base + counted_profit(held.unrealised, pool.profit_weight_initial, pool.profit_cap_initial),
-        withdrawal_equity=base
-        + counted_profit(held.unrealised, pool.profit_weight_withdrawal, pool.profit_cap_withdrawal),
-        net_liquidation_value=cash + collateral + held.at_mark,
-        initial=held.initial,
-        maintenance=held.maintenance,
-        notional=held.notional,
+        cash,
+        collateral,
+        unrealised,
+        realised + unrealised,
+        realised + counted_profit(unrealised, pool.profit_weight_initial, pool.profit_cap_initial),
+        cash + collateral + at_mark,
+        initial,
+        maintenance,
+        value,
     )
 
 
 @rule("MARG-10")
-def fill_allowed(before: Standing, after: Standing) -> bool:
-    """Whether a fill may stand: initial margin after it, or less risk at no worse health than before.
+def has_initial_margin(account: Standing) -> bool:
+    """Whether initial equity covers the initial requirement; at equality it does."""
+    return account.initial_equity >= account.initial
+
+
+@rule("MARG-10")
+def reduces_risk(before: Standing, after: Standing) -> bool:
+    """Whether an account below initial margin has less risk than before, at no worse health.
 
     Health is equity over requirement, compared by cross-multiplication; an insolvent account's equity may not fall.
     """
-    if after.initial_equity >= after.initial:
-        return True
     if after.maintenance > before.maintenance:
         return False
     if before.maintenance == 0 or before.margin_equity < 0:
@@ -205,10 +207,29 @@ def fill_allowed(before: Standing, after: Standing) -> bool:
     return after.margin_equity * before.maintenance >= before.margin_equity * after.maintenance
 
 
+@rule("MARG-10")
+def fill_allowed(ctx: Context, account: str) -> bool:
+    """Whether a fill may stand for one side: initial margin after it, or less risk than before the event."""
+    after = standing(ctx, account)
+    if has_initial_margin(after):
+        return True
+    with ctx.state.rewound():
+        before = standing(ctx, account)
+    return reduces_risk(before, after)
+
+
 @rule("MARG-11")
-def outflow_allowed(after: Standing, withdrawal_margin: int) -> bool:
+def withdrawal_equity(account: Standing, pool: PoolParameters) -> int:
+    """Margin equity with unrealised profit at its weight and cap for withdrawals, in atoms."""
+    counted = counted_profit(account.unrealised, pool.profit_weight_withdrawal, pool.profit_cap_withdrawal)
+    return account.margin_equity - account.unrealised + counted
+
+
+@rule("MARG-11")
+def outflow_allowed(after: Standing, pool: PoolParameters) -> bool:
     """Whether an outflow may stand: withdrawal equity covers initial margin and the ratio of notional (rounded up)."""
-    return after.withdrawal_equity >= max(after.initial, mul_ceil(after.notional, withdrawal_margin))
+    least = max(after.initial, mul_ceil(after.notional, pool.withdrawal_margin))
+    return withdrawal_equity(after, pool) >= least
 
 
 @rule("MARG-12")

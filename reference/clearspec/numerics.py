@@ -55,13 +55,13 @@ def div_to_zero(numerator: int, divisor: int) -> int:
 @rule("NUM-3")
 def mul_floor(amount: int, ratio: int) -> int:
     """``amount`` times a ratio, rounded toward minus infinity."""
-    return div_floor(amount * ratio, SCALE)
+    return amount * ratio // SCALE
 
 
 @rule("NUM-3")
 def mul_ceil(amount: int, ratio: int) -> int:
     """``amount`` times a ratio, rounded toward plus infinity."""
-    return div_ceil(amount * ratio, SCALE)
+    return -(-(amount * ratio) // SCALE)
 
 
 @rule("NUM-4")

@@ -1,15 +1,16 @@
-"""The state: tables of immutable records behind a transaction overlay.
+"""The state: tables of immutable records, with an undo journal for the running transition.
 
-A transition reads through the overlay and writes into it. Accepting the event commits the overlay, rejecting it
-drops the overlay, so that a rejected event leaves the state as it was (EVENT-7).
+Accepting an event commits what its transition wrote, rejecting it undoes all of it, so that a rejected event leaves
+the state as it was (EVENT-7).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from clearspec.fields import (
     AmountOrZero,
@@ -39,39 +40,37 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 
-class Table(Generic[K, V]):
-    """Records by key, with the pending writes of the running transition on top."""
+class Table(dict[K, V]):
+    """Records by key, in order of creation, with what the running transition overwrote.
 
-    __slots__ = ("name", "pending", "rows")
+    Reading is reading a dictionary; writing goes through ``put`` alone.
+    """
+
+    __slots__ = ("name", "undo")
 
     def __init__(self, name: str) -> None:
+        super().__init__()
         self.name = name
-        self.rows: dict[K, V] = {}
-        self.pending: dict[K, V] = {}
-
-    def get(self, key: K) -> V | None:
-        """The record, or ``None`` where there is none."""
-        found = self.pending.get(key)
-        return self.rows.get(key) if found is None else found
-
-    def __getitem__(self, key: K) -> V:
-        found = self.pending.get(key)
-        return self.rows[key] if found is None else found
-
-    def __contains__(self, key: K) -> bool:
-        return key in self.pending or key in self.rows
+        self.undo: dict[K, V | None] = {}
 
     def put(self, key: K, record: V) -> None:
-        """Write a record into the overlay."""
-        self.pending[key] = record
+        """Write a record; the first write to a key keeps what stood there (``None``: nothing)."""
+        if key not in self.undo:
+            self.undo[key] = self.get(key)
+        self[key] = record
 
-    def items(self) -> Iterator[tuple[K, V]]:
-        """Records in order of creation, as the running transition sees them."""
-        for key, record in self.rows.items():
-            yield key, self.pending.get(key, record)
-        for key, record in self.pending.items():
-            if key not in self.rows:
-                yield key, record
+    def commit(self) -> list[K]:
+        """Keep what was written; returns the keys that are new, in order of creation."""
+        created = [key for key, before in self.undo.items() if before is None]
+        self.undo.clear()
+        return created
+
+    def exchange(self) -> None:
+        """Swap what was written with what it overwrote; a second call swaps back."""
+        for key, before in self.undo.items():
+            self.undo[key] = self.pop(key, None) if before is None else self.get(key)
+            if before is not None:
+                self[key] = before
 
 
 class MarketStatus(StrEnum):
@@ -225,17 +224,27 @@ class State:
 
     @rule("EVENT-7")
     def commit(self) -> None:
-        """Write the overlay through; a new object gets the next creation ordinal."""
+        """Keep what the transition wrote; a new object gets the next creation ordinal."""
         for table in self.tables:
-            if table.pending:
-                for key in table.pending:
-                    if key not in table.rows:
-                        self.created.append((table.name, key))
-                table.rows.update(table.pending)
-                table.pending.clear()
+            if table.undo:
+                self.created.extend((table.name, key) for key in table.commit())
 
     @rule("EVENT-7")
     def drop(self) -> None:
-        """Forget the overlay."""
+        """Undo everything that the transition wrote."""
+        self._exchange()
         for table in self.tables:
-            table.pending.clear()
+            table.undo.clear()
+
+    @contextmanager
+    def rewound(self) -> Iterator[None]:
+        """See the state as it was before the running transition."""
+        self._exchange()
+        try:
+            yield
+        finally:
+            self._exchange()
+
+    def _exchange(self) -> None:
+        for table in self.tables:
+            table.exchange()

@@ -18,7 +18,7 @@ from clearspec.events import (
 )
 from clearspec.funding import funding_owed, haircut_owed
 from clearspec.ledger import Kind, balance, clearing, house, post, user
-from clearspec.margin import fill_allowed, standing
+from clearspec.margin import fill_allowed
 from clearspec.numerics import BALANCE_MAX, POSITIONS_MAX, div_to_zero, mul_ceil, mul_floor, notional
 from clearspec.oracle import is_fresh
 from clearspec.parameters import TradingParameters
@@ -54,8 +54,7 @@ def settle_position_indices(ctx: Context, account: Account, market: Market) -> P
     """Settle what a position owes in funding and gains haircut up to now; exact, against the clearing account."""
     state = ctx.state
     key = (account.account, market.listing.market)
-    found = state.positions.get(key)
-    position = FLAT if found is None else found
+    position = state.positions.get(key, FLAT)
     funding = state.fundings[market.listing.market]
     asset = state.pools[account.pool].settlement_asset
     cash = user(asset, account.pool, account.account)
@@ -88,10 +87,15 @@ def put_position(ctx: Context, account: Account, market: str, position: Position
     ctx.state.positions.put((account.account, market), stamped)
     held = position.size != 0 or position.cost != 0
     if held and market not in account.markets:
-        ctx.state.accounts.put(account.account, replace(account, markets=(*account.markets, market)))
+        put_markets(ctx, account, (*account.markets, market), account.last_market)
     elif not held and market in account.markets:
         rest = tuple(other for other in account.markets if other != market)
-        ctx.state.accounts.put(account.account, replace(account, markets=rest, last_market=market))
+        put_markets(ctx, account, rest, market)
+
+
+def put_markets(ctx: Context, account: Account, markets: tuple[str, ...], last_market: str) -> None:
+    """Write an account with another list of markets."""
+    ctx.state.accounts.put(account.account, Account(account.account, account.owner, account.pool, markets, last_market))
 
 
 @rule("TRADE-3")
@@ -172,8 +176,7 @@ def require_balance_range(ctx: Context, account: str) -> None:
 
 def held_size(ctx: Context, account: str, market: str) -> int:
     """Signed lots that an account holds in a market."""
-    position = ctx.state.positions.get((account, market))
-    return 0 if position is None else position.size
+    return ctx.state.positions.get((account, market), FLAT).size
 
 
 @rule("TRADE-8")
@@ -197,7 +200,6 @@ def trade(ctx: Context, action: Trade) -> Outcome:
     require(inside, Reason.PRICE_OUTSIDE_BAND, action.market)
     # SETTLE
     parties = (action.buyer, action.seller)
-    before = [standing(ctx, account) for account in parties]
     sizes = [held_size(ctx, account, action.market) for account in parties]
     interest = state.open_interest[action.market]
     # EFFECT
@@ -211,9 +213,9 @@ def trade(ctx: Context, action: Trade) -> Outcome:
         require(allowed, Reason.REDUCE_ONLY, account)
         require_caps(ctx, account, start, end, market)
     require_open_interest(ctx, market, interest, trading)
-    for account, start_standing in zip(parties, before, strict=True):
+    for account in parties:
         require_balance_range(ctx, account)
-        require(fill_allowed(start_standing, standing(ctx, account)), Reason.INSUFFICIENT_MARGIN, account)
+        require(fill_allowed(ctx, account), Reason.INSUFFICIENT_MARGIN, account)
     return Outcome(parties, {"taker_fee": fees[0], "maker_fee": fees[1]})
 
 

@@ -1,4 +1,4 @@
-"""A small clearinghouse to test with: one pool, one or two markets, easy numbers."""
+"""A small clearinghouse to try rules on: one pool, one market, easy numbers. Examples and tests use it."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def genesis(
 
 
 @dataclass
-class World:
+class Sandbox:
     """A state with a counter of events; every event is followed by a check of every invariant."""
 
     genesis: ev.Genesis = field(default_factory=genesis)
@@ -73,9 +73,12 @@ class World:
         """Apply an action now; it must be accepted, or rejected for the expected reason."""
         self.sequence += 1
         receipt = apply(self.state, ev.Event(f"e{self.sequence}", self.sequence, self.time, actor, action))
-        assert receipt.reason == expect, (action, receipt.reason, receipt.subject)
+        if receipt.reason != expect:
+            raise AssertionError(f"{action}: expected {expect}, got {receipt.reason} ({receipt.subject})")
         if self.check:
-            assert broken(self.state) == []
+            found = broken(self.state)
+            if found:
+                raise AssertionError(f"{action} breaks {found}")
         return receipt
 
     def open(self, account: str, cash: int = 0, pool: str = "main") -> None:
