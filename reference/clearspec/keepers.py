@@ -1,0 +1,130 @@
+"""Keepers: the events that anyone sends to keep a clearinghouse healthy. A runner uses them; ``apply`` does not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from clearspec.collateral import is_convertible
+from clearspec.events import (
+    AccrueFunding,
+    Action,
+    Context,
+    Convert,
+    FixSettlement,
+    Liquidate,
+    PayClaim,
+    Receipt,
+    ResolveDefault,
+    SettlePosition,
+)
+from clearspec.formats import Keepers
+from clearspec.ledger import balance, user
+from clearspec.margin import is_liquidatable, standing
+from clearspec.numerics import SCALE, div_ceil
+from clearspec.oracle import is_feed_fresh, is_fresh
+from clearspec.parameters import CollateralTerms, MarketKind
+from clearspec.state import MarketStatus, State
+
+Do = Callable[[str, Action], Receipt]
+"""Sends an action of an actor now and returns its receipt."""
+
+CLOSED = (MarketStatus.SETTLING, MarketStatus.CLOSED)
+
+
+def keep(state: State, time: int, keepers: Keepers, do: Do) -> None:
+    """Accrue funding, liquidate, convert, resolve defaults and settle expired markets, as far as the rules let.
+
+    Looks at every account, which a runner may and a transition may not.
+    """
+    if keepers.funding:
+        for market in due_fundings(state, time):
+            do(keepers.actor, AccrueFunding(market))
+    for account in list(state.accounts):
+        rescue(state, time, keepers, do, account)
+    for market in list(state.markets):
+        settle(state, time, keepers, do, market)
+
+
+def due_fundings(state: State, time: int) -> list[str]:
+    """Perpetuals whose funding interval has passed and whose price is fresh."""
+    ctx = Context(state, time)
+    found = []
+    for name, market in state.markets.items():
+        passed = time - state.fundings[name].time >= market.listing.parameters.funding.interval
+        perpetual = market.listing.kind == MarketKind.PERPETUAL and market.status not in CLOSED
+        if passed and perpetual and is_fresh(ctx, name):
+            found.append(name)
+    return found
+
+
+def liquidators(state: State, keepers: Keepers, account: str) -> Iterator[str]:
+    """Accounts that may take a position: the keepers' own, then the pool's backstop."""
+    pool = state.pools[state.accounts[account].pool]
+    for name in (keepers.account, pool.backstop):
+        if name and name != account and name in state.accounts and state.accounts[name].pool == pool.pool:
+            yield name
+
+
+def rescue(state: State, time: int, keepers: Keepers, do: Do, account: str) -> None:
+    """Liquidate an account below maintenance, convert its collateral, and resolve it once it is in default."""
+    ctx = Context(state, time)
+    if not is_liquidatable(standing(ctx, account)):
+        return
+    for market in state.accounts[account].markets:
+        if is_fresh(ctx, market) and state.markets[market].status not in CLOSED:
+            liquidate(state, time, keepers, do, account, market)
+    convert(state, time, keepers, do, account)
+    held = standing(ctx, account)
+    settling = any(state.markets[market].status in CLOSED for market in state.accounts[account].markets)
+    if held.net_liquidation_value < 0 and held.collateral == 0 and not settling:
+        do(keepers.actor, ResolveDefault(account))
+
+
+def liquidate(state: State, time: int, keepers: Keepers, do: Do, account: str, market: str) -> None:
+    """Send liquidations of one position until the account is healthy, the position closed or nobody takes it.
+
+    A liquidator that cannot carry a piece tries half of it. An account in default is left to the waterfall, for its
+    positions have no one to pay a penalty.
+    """
+    ctx = Context(state, time)
+    for name in liquidators(state, keepers, account):
+        size = abs(state.positions[account, market].size)
+        while size > 0 and state.positions[account, market].size != 0:
+            held = standing(ctx, account)
+            if not is_liquidatable(held) or held.net_liquidation_value < 0:
+                return
+            if not do(keepers.actor, Liquidate(account, name, market, size)).accepted:
+                size //= 2
+
+
+def convert(state: State, time: int, keepers: Keepers, do: Do, account: str) -> None:
+    """Buy an account's collateral up to its negative settlement balance."""
+    ctx = Context(state, time)
+    pool = state.pools[state.accounts[account].pool]
+    for terms in pool.collateral:
+        held = standing(ctx, account)
+        owned = balance(state, user(terms.asset, pool.pool, account))
+        if owned == 0 or not is_convertible(held, pool) or not is_feed_fresh(ctx, terms.feed):
+            continue
+        amount = min(owned, needed_for(-held.cash, state.feeds[terms.feed].index, terms))
+        do(keepers.actor, Convert(account, keepers.account, terms.asset, amount))
+
+
+def needed_for(shortfall: int, price: int, terms: CollateralTerms) -> int:
+    """Fewest atoms of collateral whose conversion pays a shortfall."""
+    return div_ceil(shortfall * terms.unit * SCALE, price * (SCALE - terms.discount))
+
+
+def settle(state: State, time: int, keepers: Keepers, do: Do, market: str) -> None:
+    """Carry an expired market through both phases of final settlement."""
+    record = state.markets[market]
+    if record.status not in CLOSED and 0 < record.listing.expiry <= time:
+        do(keepers.actor, FixSettlement(market))
+    if state.markets[market].status != MarketStatus.SETTLING:
+        return
+    holders = [owner for (owner, held), position in state.positions.items() if held == market and position.size != 0]
+    for owner in holders:
+        do(keepers.actor, SettlePosition(owner, market))
+    claimants = [owner for (owner, held), position in state.positions.items() if held == market and position.cost < 0]
+    for owner in claimants:
+        do(keepers.actor, PayClaim(owner, market))
