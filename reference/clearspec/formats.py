@@ -20,6 +20,7 @@ from clearspec.fields import (
     Ratio,
     Sequence,
     SequenceOrZero,
+    SignedRatio,
     SignedSize,
     SizeOrZero,
     Time,
@@ -237,6 +238,22 @@ class PricePath:
 
 
 @dataclass(frozen=True, slots=True)
+class PremiumPoint:
+    """A premium of the book over the index at a time, as a ratio."""
+
+    time: Time
+    premium: SignedRatio
+
+
+@dataclass(frozen=True, slots=True)
+class PremiumPath:
+    """Premiums of a perpetual, each posted as a book sample by the first source of its feed."""
+
+    market: Id
+    points: Annotated[tuple[PremiumPoint, ...], Length(2**20)]
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """Something done in a scenario: when, by whom, what, and whether it is expected to be accepted."""
 
@@ -315,6 +332,7 @@ class Scenario:
     genesis: Genesis
     steps: Annotated[tuple[Step, ...], Length(2**20)]
     prices: tuple[PricePath, ...] = ()
+    premiums: tuple[PremiumPath, ...] = ()
     units: tuple[Unit, ...] = ()
     keepers: Keepers | None = None
     facts: tuple[Fact, ...] = ()

@@ -83,7 +83,7 @@ def rescue(state: State, time: int, keepers: Keepers, do: Do, account: str) -> N
 def liquidate(state: State, time: int, keepers: Keepers, do: Do, account: str, market: str) -> None:
     """Send liquidations of one position until the account is healthy, the position closed or nobody takes it.
 
-    A liquidator that cannot carry a piece tries half of it. An account in default is left to the waterfall, for its
+    A liquidator that cannot carry a piece tries a quarter of it. An account in default is left to the waterfall, for its
     positions have no one to pay a penalty.
     """
     ctx = Context(state, time)
@@ -94,7 +94,7 @@ def liquidate(state: State, time: int, keepers: Keepers, do: Do, account: str, m
             if not is_liquidatable(held) or held.net_liquidation_value < 0:
                 return
             if not do(keepers.actor, Liquidate(account, name, market, size)).accepted:
-                size //= 2
+                size //= 4
 
 
 def convert(state: State, time: int, keepers: Keepers, do: Do, account: str) -> None:

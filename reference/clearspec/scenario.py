@@ -10,14 +10,24 @@ from pathlib import Path
 from typing import Any
 
 from clearspec.codec import DecodeError, Fault, decode, parse
-from clearspec.events import Action, Context, Event, Genesis, PostPrice, Reason, Receipt
-from clearspec.formats import Expectation, Measure, PricePath, PricePoint, Scenario, Step, Variant
+from clearspec.events import Action, Context, Event, Genesis, PostBook, PostPrice, Reason, Receipt
+from clearspec.formats import (
+    Expectation,
+    Measure,
+    PremiumPath,
+    PremiumPoint,
+    PricePath,
+    PricePoint,
+    Scenario,
+    Step,
+    Variant,
+)
 from clearspec.keepers import keep
 from clearspec.ledger import balance
 from clearspec.listing import build
 from clearspec.machine import apply
 from clearspec.margin import standing
-from clearspec.numerics import SCALE
+from clearspec.numerics import PRICE_MAX, SCALE, clamp, div_to_zero
 from clearspec.rules import rule
 from clearspec.state import State
 
@@ -167,17 +177,21 @@ class Player:
         yield from self.played[shown:]
 
     def _advance(self) -> Iterator[None]:
-        """Everything that the scenario does, in order of time, prices before steps."""
-        queue: list[tuple[int, int, int, Tick | Step]] = []
+        """Everything that the scenario does, in order of time; prices, then premiums, then steps."""
+        queue: list[tuple[int, int, int, Tick | Premium | Step]] = []
         for place, tick in enumerate(price_ticks(self.scenario)):
             heappush(queue, (tick.time, 0, place, tick))
+        for place, premium in enumerate(premiums(self.scenario)):
+            heappush(queue, (premium.time, 1, place, premium))
         for place, step in enumerate(self.scenario.steps, start=1):
-            heappush(queue, (step.time, 1, place, step))
+            heappush(queue, (step.time, 2, place, step))
         while queue:
             time, _, place, item = heappop(queue)
             if isinstance(item, Step):
                 self.send(time, item.actor, item.action, place, item.note)
                 self.marks[place] = dict(self.state.balances)
+            elif isinstance(item, Premium):
+                self._post_book(item)
             elif not self._post(time, item):
                 heappush(queue, (time + item.path.interval, 0, place, item))
             yield
@@ -190,6 +204,13 @@ class Player:
         self._keep(time)
         arrived = self.state.feeds[path.feed].index == tick.price
         return arrived or path.interval == 0 or time + path.interval >= tick.until
+
+    def _post_book(self, item: Premium) -> None:
+        """Post a book sample whose middle is the premium above the index."""
+        feed = self.state.feeds[self.state.markets[item.market].listing.feed]
+        price = clamp(feed.index + div_to_zero(feed.index * item.premium, SCALE), 1, PRICE_MAX)
+        self.send(item.time, feed.parameters.sources[0], PostBook(item.market, price, price), 0)
+        self._keep(item.time)
 
     def _keep(self, time: int) -> None:
         """Let the keepers act."""
@@ -217,6 +238,20 @@ def price_ticks(scenario: Scenario) -> list[Tick]:
             Tick(point.time, path, point.price, end) for point, end in zip(path.points, [*ends, last], strict=True)
         ]
     return ticks
+
+
+@dataclass(frozen=True, slots=True)
+class Premium:
+    """A premium of a market that falls due."""
+
+    time: int
+    market: str
+    premium: int
+
+
+def premiums(scenario: Scenario) -> list[Premium]:
+    """Every premium of every path."""
+    return [Premium(point.time, path.market, point.premium) for path in scenario.premiums for point in path.points]
 
 
 def measured(player: Player, expectation: Expectation) -> int:
@@ -249,6 +284,12 @@ def check(player: Player, expectation: Expectation) -> Checked:
     found = measured(player, expectation)
     apart = abs(found - expectation.published) * SCALE
     return Checked(expectation, found, apart <= abs(expectation.published) * expectation.tolerance)
+
+
+def with_premiums(scenario: Scenario, market: str, points: tuple[PremiumPoint, ...]) -> Scenario:
+    """The scenario with the premiums of a market replaced."""
+    kept = tuple(path for path in scenario.premiums if path.market != market)
+    return replace(scenario, premiums=(*kept, PremiumPath(market, points)))
 
 
 def with_prices(scenario: Scenario, feed: str, points: tuple[PricePoint, ...], interval: int) -> Scenario:
