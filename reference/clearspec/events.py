@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, is_dataclass
 from enum import StrEnum
-from typing import Annotated, get_args, get_origin, get_type_hints
+from functools import cache
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 from clearspec.fields import (
     Amount,
@@ -307,7 +308,7 @@ class PostPrice:
 
 @dataclass(frozen=True, slots=True)
 class PostBook:
-    """Impact bid and ask of a market: one basis sample, and of a perpetual one premium sample."""
+    """Impact bid and ask of a venue's book: one basis sample, and of a perpetual one premium sample."""
 
     market: Id
     bid: Price
@@ -420,7 +421,7 @@ ROLES: dict[str, tuple[type, str]] = {
     "cover_loss": (CoverLoss, ADMINISTRATOR),
     "collect_fees": (CollectFees, ADMINISTRATOR),
     "post_price": (PostPrice, SOURCE),
-    "post_book": (PostBook, SOURCE),
+    "post_book": (PostBook, VENUE),
     "trade": (Trade, VENUE),
     "accrue_funding": (AccrueFunding, ANYONE),
     "liquidate": (Liquidate, OWNER),
@@ -508,6 +509,7 @@ class Outcome:
     amounts: Mapping[str, int] = field(default_factory=dict)
 
 
+@cache
 def bounds_of(record: type) -> tuple[tuple[str, int, int], ...]:
     """Name, smallest and largest value of every integer field of a record."""
     hints = get_type_hints(record, include_extras=True)
@@ -519,14 +521,26 @@ def bounds_of(record: type) -> tuple[tuple[str, int, int], ...]:
     return tuple(found)
 
 
-FIELD_BOUNDS: dict[type, tuple[tuple[str, int, int], ...]] = {record: bounds_of(record) for record in ACTION_NAMES}
+NESTING = (ListMarket, SetParameters)
+"""Actions that hold records within records."""
 
 
 @rule("EVENT-5")
-def require_in_range(action: Action) -> None:
-    """Reject an action with an integer outside the bounds of its field, in field order."""
-    for name, low, high in FIELD_BOUNDS[type(action)]:
-        require(low <= getattr(action, name) <= high, Reason.FIELD_OUT_OF_RANGE, name)
+def require_in_range(record: Any) -> None:
+    """Reject a record with an integer outside the bounds of its field, in field order."""
+    for name, low, high in bounds_of(type(record)):
+        require(low <= getattr(record, name) <= high, Reason.FIELD_OUT_OF_RANGE, name)
+
+
+@rule("EVENT-5")
+def require_all_in_range(record: Any) -> None:
+    """The same for a record and the records inside it, outer fields first."""
+    require_in_range(record)
+    for item in fields(record):
+        part = getattr(record, item.name)
+        for inner in part if isinstance(part, tuple) else (part,):
+            if is_dataclass(inner):
+                require_all_in_range(inner)
 
 
 def require_account(ctx: Context, account: str) -> None:

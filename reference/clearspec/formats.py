@@ -247,7 +247,7 @@ class PremiumPoint:
 
 @dataclass(frozen=True, slots=True)
 class PremiumPath:
-    """Premiums of a perpetual, each posted as a book sample by the first source of its feed."""
+    """Premiums of a perpetual, each posted as a book sample by the first venue."""
 
     market: Id
     points: Annotated[tuple[PremiumPoint, ...], Length(2**20)]

@@ -7,7 +7,7 @@ from dataclasses import replace
 from clearspec.events import Context, Liquidate, Outcome, Reason, require, require_account, require_market
 from clearspec.ledger import Kind, balance, house, post, user
 from clearspec.margin import Standing, fill_allowed, is_critical, is_liquidatable, standing
-from clearspec.numerics import SCALE, div_ceil, mul_ceil, mul_floor, notional
+from clearspec.numerics import POSITIONS_MAX, SCALE, div_ceil, mul_ceil, mul_floor, notional
 from clearspec.oracle import is_fresh
 from clearspec.parameters import LiquidationParameters, MarketParameters
 from clearspec.rules import rule
@@ -135,5 +135,8 @@ def liquidate(ctx: Context, action: Liquidate) -> Outcome:
     value = notional(piece, price)
     paid = pay_penalty(ctx, market, action.account, action.liquidator, value, before.net_liquidation_value)
     # ENSURE
+    require(
+        len(state.accounts[action.liquidator].markets) <= POSITIONS_MAX, Reason.TOO_MANY_POSITIONS, action.liquidator
+    )
     require(fill_allowed(ctx, action.liquidator), Reason.INSUFFICIENT_MARGIN, action.liquidator)
     return Outcome((action.account, action.liquidator), {"closed": piece, "price": price, **paid})

@@ -17,10 +17,12 @@ from clearspec.events import (
     require_market,
     require_pool,
 )
+from clearspec.numerics import MARKETS_MAX, div_floor
 from clearspec.parameters import (
     MarketListing,
     PoolParameters,
     Violation,
+    expiry_violations,
     feed_violations,
     haircut_violations,
     market_violations,
@@ -57,6 +59,14 @@ def lowest_maintenance(listing: MarketListing) -> int:
 
 
 @rule("PARM-9")
+def new_listing_violations(state: State, listing: MarketListing, time: int) -> list[Violation]:
+    """Violations of a market that is to be listed now: its envelope, its expiry, room on its feed."""
+    found = listing_violations(state, listing, lowest_maintenance(listing)) + expiry_violations(listing, time)
+    listed = len(state.feeds[listing.feed].markets)
+    return found + ([Violation("feed-markets-bounded", listed + 1, MARKETS_MAX)] if listed >= MARKETS_MAX else [])
+
+
+@rule("PARM-9")
 def add_market(state: State, listing: MarketListing, time: int) -> None:
     """Write the records of a new market; its feed learns of it."""
     market = listing.market
@@ -79,11 +89,18 @@ def list_market(ctx: Context, action: ListMarket) -> Outcome:
     require_pool(ctx, listing.pool)
     require(listing.feed in ctx.state.feeds, Reason.UNKNOWN_FEED, listing.feed)
     require(listing.market not in ctx.state.markets, Reason.MARKET_EXISTS, listing.market)
-    for violation in listing_violations(ctx.state, listing, lowest_maintenance(listing)):
+    for violation in new_listing_violations(ctx.state, listing, ctx.time):
         raise Rejected(Reason.OUTSIDE_ENVELOPE, violation.inequality)
     # EFFECT
     add_market(ctx.state, listing, ctx.time)
     return Outcome()
+
+
+@rule("FUND-7")
+def rescale_carry(ctx: Context, market: str, before: int, after: int) -> None:
+    """Keep the carried remainder's worth when the funding period, and so its divisor, changes; rounded down."""
+    funding = ctx.state.fundings[market]
+    ctx.state.fundings.put(market, replace(funding, carry=div_floor(funding.carry * after, before)))
 
 
 @rule("PARM-13")
@@ -103,8 +120,12 @@ def set_parameters(ctx: Context, action: SetParameters) -> Outcome:
     lowest = min(lowest_maintenance(market.listing), lowest_maintenance(listing))
     for violation in listing_violations(ctx.state, listing, lowest):
         raise Rejected(Reason.OUTSIDE_ENVELOPE, violation.inequality)
+    same_window = action.parameters.settlement_window == market.listing.parameters.settlement_window
+    require(listing.expiry == 0 or same_window, Reason.OUTSIDE_ENVELOPE, "settlement-window-fixed")
     # EFFECT
-    end = ctx.time + action.parameters.margin.ramp
+    same_tiers = action.parameters.margin.tiers == market.listing.parameters.margin.tiers
+    end = ctx.time if same_tiers else ctx.time + action.parameters.margin.ramp
+    rescale_carry(ctx, action.market, market.listing.parameters.funding.period, action.parameters.funding.period)
     changed = replace(market, listing=listing, before=market.listing.parameters, ramp_start=ctx.time, ramp_end=end)
     ctx.state.markets.put(action.market, changed)
     return Outcome(amounts={"ramp_end": end})
@@ -146,8 +167,7 @@ def build(genesis: Genesis) -> State:
         _unused(f"market {listing.market}", listing.market in state.markets)
         _known(f"market {listing.market}", "pool", listing.pool, state.pools)
         _known(f"market {listing.market}", "feed", listing.feed, state.feeds)
-        violations = listing_violations(state, listing, lowest_maintenance(listing))
-        _refuse(f"market {listing.market}", violations)
+        _refuse(f"market {listing.market}", new_listing_violations(state, listing, genesis.time))
         add_market(state, listing, genesis.time)
     state.commit()
     return state

@@ -8,6 +8,7 @@ from typing import Any
 from clearspec import collateral, funding, liquidation, listing, oracle, settlement, trading, waterfall
 from clearspec.events import (
     ACTION_NAMES,
+    NESTING,
     ROLES,
     Context,
     Event,
@@ -16,6 +17,7 @@ from clearspec.events import (
     Receipt,
     Rejected,
     require,
+    require_all_in_range,
     require_in_range,
 )
 from clearspec.rules import rule
@@ -57,7 +59,7 @@ def require_next(state: State, event: Event) -> None:
     require(event.id not in state.recent, Reason.DUPLICATE_EVENT, event.id)
     require(event.sequence > state.sequence, Reason.SEQUENCE_NOT_INCREASING, event.id)
     require(event.time >= state.time, Reason.TIME_DECREASING, event.id)
-    require_in_range(event.action)
+    (require_all_in_range if isinstance(event.action, NESTING) else require_in_range)(event.action)
 
 
 @rule("EVENT-5", "EVENT-7")

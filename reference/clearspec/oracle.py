@@ -175,7 +175,7 @@ def post_book(ctx: Context, action: PostBook) -> Outcome:
     require_market(ctx, action.market)
     market = state.markets[action.market]
     feed = state.feeds[market.listing.feed]
-    require(ctx.actor in feed.parameters.sources, Reason.UNAUTHORISED, ctx.actor)
+    require(ctx.actor in state.venues, Reason.UNAUTHORISED, ctx.actor)
     require(action.bid <= action.ask, Reason.CROSSED_BOOK, action.market)
     require(
         market.status not in (MarketStatus.SETTLING, MarketStatus.CLOSED),

@@ -325,7 +325,6 @@ def market_violations(listing: MarketListing, feed: FeedParameters, maintenance:
     parameters = listing.parameters
     trading, liquidation, margin = parameters.trading, parameters.liquidation, parameters.margin
     funding = parameters.funding
-    future = listing.kind == MarketKind.FUTURE
     highest_lower = margin.open_interest_upper - 1 if margin.open_interest_upper > 0 else margin.open_interest_lower
     found = list(tier_violations(margin.tiers))
     found += _violations(
@@ -339,11 +338,19 @@ def market_violations(listing: MarketListing, feed: FeedParameters, maintenance:
             ("critical-health-below-one", liquidation.critical_health, SCALE),
             ("open-interest-scale-ordered", margin.open_interest_lower, highest_lower),
             ("funding-interval-within-gap", funding.interval, funding.max_gap),
-            ("expiry-only-of-futures", 0 if future == (listing.expiry > 0) else 1, 0),
         ]
     )
     found += gap_violations(parameters, feed, maintenance)
     return found
+
+
+@rule("PARM-9")
+def expiry_violations(listing: MarketListing, time: int) -> list[Violation]:
+    """A future, and only a future, is listed with an expiry, and with its settlement window still to come."""
+    if listing.kind == MarketKind.FUTURE:
+        opens = listing.expiry - listing.parameters.settlement_window
+        return list(_violations([("settlement-window-to-come", time, opens)]))
+    return list(_violations([("expiry-only-of-futures", listing.expiry, 0)]))
 
 
 @rule("PARM-10")

@@ -209,7 +209,7 @@ class Player:
         """Post a book sample whose middle is the premium above the index."""
         feed = self.state.feeds[self.state.markets[item.market].listing.feed]
         price = clamp(feed.index + div_to_zero(feed.index * item.premium, SCALE), 1, PRICE_MAX)
-        self.send(item.time, feed.parameters.sources[0], PostBook(item.market, price, price), 0)
+        self.send(item.time, self.state.venues[0], PostBook(item.market, price, price), 0)
         self._keep(item.time)
 
     def _keep(self, time: int) -> None:

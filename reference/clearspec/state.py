@@ -26,7 +26,7 @@ from clearspec.fields import (
     Wide,
     WideRatio,
 )
-from clearspec.numerics import POSITIONS_MAX, SAMPLES_MAX
+from clearspec.numerics import MARKETS_MAX, POSITIONS_MAX, SAMPLES_MAX
 from clearspec.parameters import (
     AssetParameters,
     FeedParameters,
@@ -170,7 +170,7 @@ class Feed:
     """An oracle feed: parameters, markets that use it, index (0 before the first), anchor of the current step."""
 
     parameters: FeedParameters
-    markets: Annotated[tuple[Id, ...], Length(256)]
+    markets: Annotated[tuple[Id, ...], Length(MARKETS_MAX)]
     index: PriceOrZero
     index_time: Time
     anchor: PriceOrZero

@@ -9,7 +9,7 @@ from clearspec.events import Context, Outcome, Reason, ResolveDefault, require, 
 from clearspec.ledger import Kind, balance, clearing, house, post, user
 from clearspec.liquidation import current_budget
 from clearspec.margin import position_exposure, standing
-from clearspec.numerics import BALANCE_MAX, SCALE, clamp, cumulative_share, div_floor, notional
+from clearspec.numerics import BALANCE_MAX, INDEX_MAX, SCALE, clamp, cumulative_share, div_floor, notional
 from clearspec.parameters import FUND_LAYERS, Layer, PoolParameters
 from clearspec.rules import rule
 from clearspec.state import MarketStatus
@@ -104,11 +104,14 @@ def charge_tear_ups(ctx: Context, defaulter: str, torn: list[TearUp], deficit: i
 
 
 @rule("FALL-9")
-def haircut_step(share: int, lots: int, gain: int, taken: int) -> int:
-    """Atoms per lot that the winning side gives up of its gain since the last variation-margin mark, rounded down."""
+def haircut_step(share: int, lots: int, gain: int, index: int) -> int:
+    """Atoms per lot that the winning side gives up, rounded down.
+
+    At most what is left of its gain since the last variation-margin mark, and of the index's range.
+    """
     if lots == 0:
         return 0
-    return min(div_floor(share, lots), max(0, gain - taken))
+    return min(div_floor(share, lots), max(0, gain), INDEX_MAX - index)
 
 
 @rule("FALL-9")
@@ -117,12 +120,13 @@ def haircut_gains(ctx: Context, defaulter: str, market: str, share: int) -> int:
     state = ctx.state
     mark, funding, lots = state.marks[market], state.fundings[market], state.open_interest[market]
     move = mark.price - mark.variation_price
-    step = haircut_step(share, lots, abs(move), funding.haircut_since_variation)
+    index = funding.haircut_long if move >= 0 else funding.haircut_short
+    step = haircut_step(share, lots, abs(move) - funding.haircut_since_variation, index)
     taken = funding.haircut_since_variation + step
     if move >= 0:
-        funding = replace(funding, haircut_long=funding.haircut_long + step, haircut_since_variation=taken)
+        funding = replace(funding, haircut_long=index + step, haircut_since_variation=taken)
     else:
-        funding = replace(funding, haircut_short=funding.haircut_short + step, haircut_since_variation=taken)
+        funding = replace(funding, haircut_short=index + step, haircut_since_variation=taken)
     state.fundings.put(market, funding)
     pool = state.pools[state.accounts[defaulter].pool]
     debit = clearing(pool.settlement_asset, pool.pool, market)
