@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from enum import StrEnum
-from functools import cache
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 from clearspec.fields import (
@@ -509,7 +508,6 @@ class Outcome:
     amounts: Mapping[str, int] = field(default_factory=dict)
 
 
-@cache
 def bounds_of(record: type) -> tuple[tuple[str, int, int], ...]:
     """Name, smallest and largest value of every integer field of a record."""
     hints = get_type_hints(record, include_extras=True)
@@ -521,6 +519,8 @@ def bounds_of(record: type) -> tuple[tuple[str, int, int], ...]:
     return tuple(found)
 
 
+_BOUNDS: dict[type, tuple[tuple[str, int, int], ...]] = {record: bounds_of(record) for record in ACTION_NAMES}
+
 NESTING = (ListMarket, SetParameters)
 """Actions that hold records within records."""
 
@@ -528,7 +528,9 @@ NESTING = (ListMarket, SetParameters)
 @rule("EVENT-5")
 def require_in_range(record: Any) -> None:
     """Reject a record with an integer outside the bounds of its field, in field order."""
-    for name, low, high in bounds_of(type(record)):
+    kind = type(record)
+    bounds = _BOUNDS.get(kind)
+    for name, low, high in bounds_of(kind) if bounds is None else bounds:
         require(low <= getattr(record, name) <= high, Reason.FIELD_OUT_OF_RANGE, name)
 
 

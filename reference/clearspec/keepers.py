@@ -83,8 +83,8 @@ def rescue(state: State, time: int, keepers: Keepers, do: Do, account: str) -> N
 def liquidate(state: State, time: int, keepers: Keepers, do: Do, account: str, market: str) -> None:
     """Send liquidations of one position until the account is healthy, the position closed or nobody takes it.
 
-    A liquidator that cannot carry a piece tries a quarter of it. An account in default is left to the waterfall, for its
-    positions have no one to pay a penalty.
+    A liquidator that cannot carry a piece tries a quarter of it. An account in default is left to the waterfall: it
+    has nothing left to pay a penalty with.
     """
     ctx = Context(state, time)
     for name in liquidators(state, keepers, account):
