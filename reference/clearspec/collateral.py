@@ -19,6 +19,7 @@ from clearspec.events import (
     require,
     require_account,
     require_administrator,
+    require_distinct,
     require_owner,
     require_pool,
 )
@@ -137,7 +138,7 @@ def transfer(ctx: Context, action: Transfer) -> Outcome:
     # CHECK
     require_account(ctx, action.account)
     require_account(ctx, action.target)
-    require(action.account != action.target, Reason.SAME_ACCOUNT, action.account)
+    require_distinct(action.account, action.target)
     require_owner(ctx, action.account)
     origin, target = pool_of(ctx, action.account), pool_of(ctx, action.target)
     require_holding(ctx, origin, action.account, action.asset, action.amount)
@@ -180,7 +181,7 @@ def convert(ctx: Context, action: Convert) -> Outcome:
     # CHECK
     require_account(ctx, action.account)
     require_account(ctx, action.keeper)
-    require(action.account != action.keeper, Reason.SAME_ACCOUNT, action.account)
+    require_distinct(action.account, action.keeper)
     require_owner(ctx, action.keeper)
     pool = pool_of(ctx, action.account)
     require(pool_of(ctx, action.keeper).pool == pool.pool, Reason.WRONG_POOL, action.keeper)

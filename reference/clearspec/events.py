@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields, is_dataclass
 from enum import StrEnum
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
+from clearspec.codec import TAGS
 from clearspec.fields import (
     Amount,
     Bounds,
@@ -436,6 +437,7 @@ ROLES: dict[str, tuple[type, str]] = {
 """Name of every action, its record and the role that may take it (EVENT-4)."""
 
 ACTION_NAMES: dict[type, str] = {record: name for name, (record, _) in ROLES.items()}
+TAGS.update(ACTION_NAMES)
 
 
 @rule("EVENT-1")
@@ -545,25 +547,46 @@ def require_all_in_range(record: Any) -> None:
                 require_all_in_range(inner)
 
 
+@rule("EVENT-8")
 def require_account(ctx: Context, account: str) -> None:
     """Reject unless the account exists."""
     require(account in ctx.state.accounts, Reason.UNKNOWN_ACCOUNT, account)
 
 
+@rule("EVENT-8")
 def require_market(ctx: Context, market: str) -> None:
     """Reject unless the market exists."""
     require(market in ctx.state.markets, Reason.UNKNOWN_MARKET, market)
 
 
+@rule("EVENT-8")
 def require_pool(ctx: Context, pool: str) -> None:
     """Reject unless the pool exists."""
     require(pool in ctx.state.pools, Reason.UNKNOWN_POOL, pool)
+
+
+@rule("EVENT-8")
+def require_feed(ctx: Context, feed: str) -> None:
+    """Reject unless the feed exists."""
+    require(feed in ctx.state.feeds, Reason.UNKNOWN_FEED, feed)
+
+
+@rule("EVENT-9")
+def require_distinct(account: str, other: str) -> None:
+    """Reject an action whose two sides are the same account."""
+    require(account != other, Reason.SAME_ACCOUNT, account)
 
 
 @rule("EVENT-4")
 def require_administrator(ctx: Context) -> None:
     """Reject unless the actor is an administrator."""
     require(ctx.actor in ctx.state.administrators, Reason.UNAUTHORISED, ctx.actor)
+
+
+@rule("EVENT-4")
+def require_venue(ctx: Context) -> None:
+    """Reject unless the actor is a venue."""
+    require(ctx.actor in ctx.state.venues, Reason.UNAUTHORISED, ctx.actor)
 
 
 @rule("EVENT-4")

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated
 
-from clearspec.codec import TAGS
-from clearspec.events import ACTION_NAMES, REASONS, Action, Event, Genesis, Reason, Receipt
+from clearspec.events import REASONS, Action, Event, Genesis, Reason, Receipt
 from clearspec.fields import (
     DurationOrZero,
     Id,
@@ -30,8 +29,6 @@ from clearspec.ledger import Kind, Posting
 from clearspec.parameters import FeedParameters, MarketListing, PoolParameters
 from clearspec.rules import rule
 from clearspec.state import MarketStatus
-
-TAGS.update(ACTION_NAMES)
 
 
 class Status(StrEnum):

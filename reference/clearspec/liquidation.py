@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from clearspec.events import Context, Liquidate, Outcome, Reason, require, require_account, require_market
+from clearspec.events import (
+    Context,
+    Liquidate,
+    Outcome,
+    Reason,
+    require,
+    require_account,
+    require_distinct,
+    require_market,
+)
 from clearspec.ledger import Kind, balance, house, post, user
 from clearspec.margin import Standing, fill_allowed, is_critical, is_liquidatable, standing
 from clearspec.numerics import POSITIONS_MAX, SCALE, div_ceil, mul_ceil, mul_floor, notional
@@ -110,7 +119,7 @@ def liquidate(ctx: Context, action: Liquidate) -> Outcome:
     require_market(ctx, action.market)
     require_account(ctx, action.account)
     require_account(ctx, action.liquidator)
-    require(action.account != action.liquidator, Reason.SAME_ACCOUNT, action.account)
+    require_distinct(action.account, action.liquidator)
     require(may_act_for(ctx, action.liquidator), Reason.UNAUTHORISED, ctx.actor)
     market = state.markets[action.market]
     pool = market.listing.pool
@@ -131,7 +140,7 @@ def liquidate(ctx: Context, action: Liquidate) -> Outcome:
     require(large_enough, Reason.SIZE_BELOW_MINIMUM, action.account)
     # EFFECT
     buyer, seller = (action.liquidator, action.account) if size > 0 else (action.account, action.liquidator)
-    novate(ctx, buyer, seller, market, piece, price)
+    novate(ctx, buyer, seller, action.market, piece, price)
     value = notional(piece, price)
     paid = pay_penalty(ctx, market, action.account, action.liquidator, value, before.net_liquidation_value)
     # ENSURE

@@ -14,6 +14,7 @@ from clearspec.events import (
     SetParameters,
     require,
     require_administrator,
+    require_feed,
     require_market,
     require_pool,
 )
@@ -87,7 +88,7 @@ def list_market(ctx: Context, action: ListMarket) -> Outcome:
     listing = action.listing
     require_administrator(ctx)
     require_pool(ctx, listing.pool)
-    require(listing.feed in ctx.state.feeds, Reason.UNKNOWN_FEED, listing.feed)
+    require_feed(ctx, listing.feed)
     require(listing.market not in ctx.state.markets, Reason.MARKET_EXISTS, listing.market)
     for violation in new_listing_violations(ctx.state, listing, ctx.time):
         raise Rejected(Reason.OUTSIDE_ENVELOPE, violation.inequality)

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from clearspec.events import Context, Outcome, PostBook, PostPrice, Reason, require, require_market
+from clearspec.events import (
+    Context,
+    Outcome,
+    PostBook,
+    PostPrice,
+    Reason,
+    require,
+    require_feed,
+    require_market,
+    require_venue,
+)
 from clearspec.numerics import SAMPLES_MAX, SCALE, clamp, div_floor, div_to_zero, median, mul_ceil, mul_floor
 from clearspec.parameters import FeedParameters, MarkParameters
 from clearspec.rules import rule
@@ -153,7 +163,7 @@ def post_price(ctx: Context, action: PostPrice) -> Outcome:
     """Take a source's price; with a quorum of fresh prices the index and the marks of its markets follow."""
     # CHECK
     state = ctx.state
-    require(action.feed in state.feeds, Reason.UNKNOWN_FEED, action.feed)
+    require_feed(ctx, action.feed)
     feed = state.feeds[action.feed]
     require(ctx.actor in feed.parameters.sources, Reason.UNAUTHORISED, ctx.actor)
     # EFFECT
@@ -175,7 +185,7 @@ def post_book(ctx: Context, action: PostBook) -> Outcome:
     require_market(ctx, action.market)
     market = state.markets[action.market]
     feed = state.feeds[market.listing.feed]
-    require(ctx.actor in state.venues, Reason.UNAUTHORISED, ctx.actor)
+    require_venue(ctx)
     require(action.bid <= action.ask, Reason.CROSSED_BOOK, action.market)
     require(
         market.status not in (MarketStatus.SETTLING, MarketStatus.CLOSED),

@@ -22,8 +22,8 @@ from clearspec.margin import standing
 from clearspec.numerics import TIME_MAX, cumulative_share, notional
 from clearspec.oracle import accrued_index
 from clearspec.rules import rule
-from clearspec.state import Market, MarketStatus, Position
-from clearspec.trading import put_position, settle_position_indices
+from clearspec.state import Market, MarketStatus
+from clearspec.trading import put_position, settle_owed
 from clearspec.waterfall import draw_insurance
 
 
@@ -95,7 +95,8 @@ def settle_position(ctx: Context, action: SettlePosition) -> Outcome:
     require(found is not None and found.size != 0, Reason.NO_POSITION, action.account)
     deficit = standing(ctx, action.account).net_liquidation_value
     # SETTLE
-    position = settle_position_indices(ctx, account, market)
+    position = state.positions[action.account, action.market]
+    settle_owed(ctx, account, action.market, position)
     # EFFECT
     settlement = state.settlements[action.market]
     value = notional(position.size, settlement.price) - position.cost
@@ -103,11 +104,11 @@ def settle_position(ctx: Context, action: SettlePosition) -> Outcome:
     state.open_interest.put(action.market, state.open_interest[action.market] - change)
     settlement = replace(settlement, residual=settlement.residual + position.size)
     if value >= 0:
-        put_position(ctx, account, action.market, Position(0, -value, position.funding_index, 0))
+        put_position(ctx, account, action.market, 0, -value)
         state.settlements.put(action.market, replace(settlement, claims=settlement.claims + value))
         amounts = {"claim": value}
     else:
-        put_position(ctx, account, action.market, Position(0, 0, position.funding_index, 0))
+        put_position(ctx, account, action.market, 0, 0)
         state.settlements.put(action.market, settlement)
         amounts = collect_loss(ctx, market, action.account, -value, deficit)
     finish_collection(ctx, market)
@@ -178,7 +179,7 @@ def pay_claim(ctx: Context, action: PayClaim) -> Outcome:
     claimed = settlement.claimed + claim
     paid = cumulative_share(settlement.pot, settlement.claimed, claimed, settlement.claims)
     post(state, ctx.postings, against, user(pool.settlement_asset, pool.pool, action.account), paid, "SETTLE-6")
-    put_position(ctx, state.accounts[action.account], action.market, Position(0, 0, 0, 0))
+    put_position(ctx, state.accounts[action.account], action.market, 0, 0)
     shortfall = settlement.shortfall - (claim - paid)
     state.settlements.put(action.market, replace(settlement, claimed=claimed, shortfall=shortfall))
     if claimed == settlement.claims:

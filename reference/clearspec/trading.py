@@ -14,7 +14,9 @@ from clearspec.events import (
     require,
     require_account,
     require_administrator,
+    require_distinct,
     require_market,
+    require_venue,
 )
 from clearspec.funding import funding_owed, haircut_owed
 from clearspec.ledger import Kind, balance, clearing, house, post, user
@@ -24,6 +26,8 @@ from clearspec.oracle import is_fresh
 from clearspec.parameters import TradingParameters
 from clearspec.rules import rule
 from clearspec.state import FLAT, Account, Market, MarketStatus, Position
+
+Sizes = tuple[tuple[int, int], tuple[int, int]]
 
 
 @rule("TRADE-1")
@@ -50,42 +54,38 @@ def replace_fill(position: Position, size: int, cost: int) -> Position:
 
 
 @rule("TRADE-2", "FUND-6", "FALL-9")
-def settle_position_indices(ctx: Context, account: Account, market: Market) -> Position:
-    """Settle what a position owes in funding and gains haircut up to now; exact, against the clearing account."""
+def settle_owed(ctx: Context, account: Account, market: str, position: Position) -> None:
+    """Pay what a position owes in funding and gains haircut up to now; exact, against the clearing account."""
     state = ctx.state
-    key = (account.account, market.listing.market)
-    position = state.positions.get(key, FLAT)
-    funding = state.fundings[market.listing.market]
+    funding = state.fundings[market]
     asset = state.pools[account.pool].settlement_asset
     cash = user(asset, account.pool, account.account)
-    against = clearing(asset, account.pool, market.listing.market)
+    against = clearing(asset, account.pool, market)
     post(state, ctx.postings, cash, against, funding_owed(position, funding.index), "FUND-6")
     post(state, ctx.postings, cash, against, haircut_owed(position, funding), "FALL-9")
-    return Position(position.size, position.cost, funding.index, position.haircut_index)
 
 
 @rule("TRADE-1", "TRADE-2")
-def fill(ctx: Context, account: Account, market: Market, delta: int, price: int) -> tuple[int, int]:
+def fill(ctx: Context, account: Account, market: str, delta: int, price: int) -> tuple[int, int]:
     """Apply one side of a fill: settle, change the position, realise its result. Returns sizes before and after."""
     state = ctx.state
-    market_id = market.listing.market
-    settled = settle_position_indices(ctx, account, market)
-    after, realised = filled(settled, delta, price)
+    before = state.positions.get((account.account, market), FLAT)
+    settle_owed(ctx, account, market, before)
+    after, realised = filled(before, delta, price)
     asset = state.pools[account.pool].settlement_asset
-    against = clearing(asset, account.pool, market_id)
+    against = clearing(asset, account.pool, market)
     post(state, ctx.postings, against, user(asset, account.pool, account.account), realised, "TRADE-1")
-    put_position(ctx, account, market_id, after)
-    return settled.size, after.size
+    put_position(ctx, account, market, after.size, after.cost)
+    return before.size, after.size
 
 
 @rule("TRADE-2")
-def put_position(ctx: Context, account: Account, market: str, position: Position) -> None:
-    """Write a position with its haircut index brought to its side, and keep the account's list of markets."""
+def put_position(ctx: Context, account: Account, market: str, size: int, cost: int) -> None:
+    """Write a position that has just been settled, its indices those of now, and keep the account's list of markets."""
     funding = ctx.state.fundings[market]
-    side = funding.haircut_long if position.size >= 0 else funding.haircut_short
-    stamped = Position(position.size, position.cost, position.funding_index, side)
-    ctx.state.positions.put((account.account, market), stamped)
-    held = position.size != 0 or position.cost != 0
+    side = funding.haircut_long if size >= 0 else funding.haircut_short
+    ctx.state.positions.put((account.account, market), Position(size, cost, funding.index, side))
+    held = size != 0 or cost != 0
     if held and market not in account.markets:
         put_markets(ctx, account, (*account.markets, market), account.last_market)
     elif not held and market in account.markets:
@@ -99,14 +99,17 @@ def put_markets(ctx: Context, account: Account, markets: tuple[str, ...], last_m
 
 
 @rule("TRADE-3")
-def novate(ctx: Context, buyer: str, seller: str, market: Market, size: int, price: int) -> None:
-    """Novate ``size`` lots at ``price`` between two accounts and the clearinghouse; open interest follows."""
+def novate(ctx: Context, buyer: str, seller: str, market: str, size: int, price: int) -> Sizes:
+    """Novate ``size`` lots at ``price`` between two accounts and the clearinghouse; open interest follows.
+
+    Returns the sizes before and after, of the buyer and of the seller.
+    """
     state = ctx.state
-    bought_from, bought_to = fill(ctx, state.accounts[buyer], market, size, price)
-    sold_from, sold_to = fill(ctx, state.accounts[seller], market, -size, price)
-    change = max(0, bought_to) - max(0, bought_from) + max(0, sold_to) - max(0, sold_from)
-    market_id = market.listing.market
-    state.open_interest.put(market_id, state.open_interest[market_id] + change)
+    bought = fill(ctx, state.accounts[buyer], market, size, price)
+    sold = fill(ctx, state.accounts[seller], market, -size, price)
+    change = max(0, bought[1]) - max(0, bought[0]) + max(0, sold[1]) - max(0, sold[0])
+    state.open_interest.put(market, state.open_interest[market] + change)
+    return bought, sold
 
 
 @rule("TRADE-4")
@@ -184,11 +187,11 @@ def trade(ctx: Context, action: Trade) -> Outcome:
     """Novate a matched fill. The order of the checks is normative."""
     # CHECK
     state = ctx.state
-    require(ctx.actor in state.venues, Reason.UNAUTHORISED, ctx.actor)
+    require_venue(ctx)
     require_market(ctx, action.market)
     require_account(ctx, action.buyer)
     require_account(ctx, action.seller)
-    require(action.buyer != action.seller, Reason.SAME_ACCOUNT, action.buyer)
+    require_distinct(action.buyer, action.seller)
     market = state.markets[action.market]
     pool = market.listing.pool
     require(state.accounts[action.buyer].pool == pool, Reason.WRONG_POOL, action.buyer)
@@ -198,17 +201,14 @@ def trade(ctx: Context, action: Trade) -> Outcome:
     trading = market.listing.parameters.trading
     inside = within_band(action.price, state.marks[action.market].price, trading.price_band)
     require(inside, Reason.PRICE_OUTSIDE_BAND, action.market)
-    # SETTLE
-    parties = (action.buyer, action.seller)
-    sizes = [held_size(ctx, account, action.market) for account in parties]
     interest = state.open_interest[action.market]
-    # EFFECT
-    novate(ctx, action.buyer, action.seller, market, action.size, action.price)
+    # SETTLE, EFFECT
+    sizes = novate(ctx, action.buyer, action.seller, action.market, action.size, action.price)
+    parties = (action.buyer, action.seller)
     taker, maker = parties if action.maker == Side.SELLER else parties[::-1]
     fees = charge_fees(ctx, market, taker, maker, notional(action.size, action.price))
     # ENSURE
-    for account, start in zip(parties, sizes, strict=True):
-        end = held_size(ctx, account, action.market)
+    for account, (start, end) in zip(parties, sizes, strict=True):
         allowed = market.status == MarketStatus.ACTIVE or reduces(start, end)
         require(allowed, Reason.REDUCE_ONLY, account)
         require_caps(ctx, account, start, end, market)

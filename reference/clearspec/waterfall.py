@@ -63,7 +63,7 @@ class TearUp:
 def close_at_mark(ctx: Context, account: str, market_id: str) -> Iterator[TearUp]:
     """Close a defaulter's position at mark against the ranked counterparties; always ends flat."""
     state = ctx.state
-    market, price = state.markets[market_id], state.marks[market_id].price
+    price = state.marks[market_id].price
     size = held_size(ctx, account, market_id)
     left = abs(size)
     for other in ranked_counterparties(ctx, account, market_id, size):
@@ -71,7 +71,7 @@ def close_at_mark(ctx: Context, account: str, market_id: str) -> Iterator[TearUp
             return
         piece = min(left, abs(held_size(ctx, other, market_id)))
         buyer, seller = (other, account) if size > 0 else (account, other)
-        novate(ctx, buyer, seller, market, piece, price)
+        novate(ctx, buyer, seller, market_id, piece, price)
         left -= piece
         yield TearUp(other, market_id, piece, notional(piece, price))
 
