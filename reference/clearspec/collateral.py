@@ -24,9 +24,8 @@ from clearspec.events import (
     require_pool,
 )
 from clearspec.ledger import Kind, balance, custody_held, house, post, uncovered_loss, user
-from clearspec.margin import Standing, index_value, is_liquidatable, outflow_allowed, standing
+from clearspec.margin import Standing, collateral_price, index_value, is_liquidatable, outflow_allowed, standing
 from clearspec.numerics import BALANCE_MAX, SCALE, div_ceil
-from clearspec.oracle import is_feed_fresh
 from clearspec.parameters import CollateralTerms, PoolParameters
 from clearspec.rules import rule
 from clearspec.state import Account
@@ -34,10 +33,14 @@ from clearspec.state import Account
 
 @rule("COLL-1")
 def open_account(ctx: Context, action: OpenAccount) -> Outcome:
-    """Open an account of the actor, bound to a pool for life."""
+    """Open an account of the actor, bound to a pool for life; a backstop account is an administrator's to open."""
     # CHECK
     require_pool(ctx, action.pool)
     require(action.account not in ctx.state.accounts, Reason.ACCOUNT_EXISTS, action.account)
+    for pool in ctx.state.pools.values():
+        if pool.backstop == action.account:
+            require_administrator(ctx)
+            require(pool.pool == action.pool, Reason.WRONG_POOL, action.account)
     # EFFECT
     ctx.state.accounts.put(action.account, Account(action.account, ctx.actor, action.pool, (), ""))
     return Outcome((action.account,))
@@ -165,19 +168,29 @@ def transfer(ctx: Context, action: Transfer) -> Outcome:
 
 @rule("COLL-8")
 def conversion_price(amount: int, price: int, terms: CollateralTerms) -> int:
-    """Settlement atoms that a keeper pays for an amount of collateral: index less the discount, rounded up."""
+    """Settlement atoms that a keeper pays for collateral at a price: less the discount, rounded up."""
     return div_ceil(amount * price * (SCALE - terms.discount), terms.unit * SCALE)
 
 
 @rule("COLL-8")
-def is_convertible(account: Standing, pool: PoolParameters) -> bool:
-    """Whether collateral may be converted: cash is negative, and below its limit or the account liquidatable."""
-    return account.cash < 0 and (account.cash < -pool.negative_balance_limit or is_liquidatable(account))
+def conversion_need(account: Standing, pool: PoolParameters) -> int:
+    """Settlement atoms that collateral may be converted for; 0 while none may be.
+
+    In default all that the account lacks without its collateral; else a negative settlement balance that is below
+    its limit or belongs to a liquidatable account.
+    """
+    if account.net_liquidation_value < 0:
+        return account.collateral - account.net_liquidation_value
+    due = account.cash < -pool.negative_balance_limit or is_liquidatable(account)
+    return max(0, -account.cash) if due else 0
 
 
 @rule("COLL-8")
 def convert(ctx: Context, action: Convert) -> Outcome:
-    """A keeper buys collateral for settlement atoms, at most the amount that brings the balance to zero."""
+    """A keeper buys collateral for settlement atoms, no more of it than is needed.
+
+    The price of a stale asset falls with its age until somebody buys: a dead feed holds no default up.
+    """
     # CHECK
     require_account(ctx, action.account)
     require_account(ctx, action.keeper)
@@ -188,13 +201,13 @@ def convert(ctx: Context, action: Convert) -> Outcome:
     terms = terms_for(pool, action.asset)
     if terms is None:
         raise Rejected(Reason.ASSET_NOT_ACCEPTED, action.asset)
-    require(is_feed_fresh(ctx, terms.feed), Reason.STALE_PRICE, terms.feed)
+    require(ctx.state.feeds[terms.feed].index > 0, Reason.STALE_PRICE, terms.feed)
     require_holding(ctx, pool, action.account, action.asset, action.amount)
-    before = standing(ctx, action.account)
-    require(is_convertible(before, pool), Reason.NOT_CONVERTIBLE, action.account)
-    price = ctx.state.feeds[terms.feed].index
+    need = conversion_need(standing(ctx, action.account), pool)
+    require(need > 0, Reason.NOT_CONVERTIBLE, action.account)
+    price = collateral_price(ctx, terms)
     smaller = conversion_price(action.amount - 1, price, terms)
-    require(smaller < -before.cash, Reason.CONVERSION_TOO_LARGE, action.account)
+    require(smaller < need, Reason.CONVERSION_TOO_LARGE, action.account)
     # EFFECT
     paid = conversion_price(action.amount, price, terms)
     account, keeper = (user(pool.settlement_asset, pool.pool, party) for party in (action.account, action.keeper))
@@ -204,10 +217,15 @@ def convert(ctx: Context, action: Convert) -> Outcome:
     # ENSURE
     require(balance(ctx.state, account) <= BALANCE_MAX, Reason.BALANCE_OUT_OF_RANGE, action.account)
     require_outflow(ctx, pool, action.keeper)
-    return Outcome(
-        (action.account, action.keeper),
-        {"paid": paid, "worth": index_value(action.amount, price, terms.unit)},
-    )
+    worth = index_value(action.amount, ctx.state.feeds[terms.feed].index, terms.unit)
+    return Outcome((action.account, action.keeper), {"paid": paid, "worth": worth})
+
+
+@rule("COLL-9", "NUM-9")
+def require_custody_range(ctx: Context, pool: PoolParameters, amount: int) -> None:
+    """Reject settlement atoms beyond the range of a balance; what makes good a loss is not held up by the cap."""
+    held = custody_held(ctx.state, pool.settlement_asset, pool.pool)
+    require(held + amount <= BALANCE_MAX, Reason.BALANCE_OUT_OF_RANGE, pool.pool)
 
 
 @rule("COLL-9")
@@ -216,7 +234,7 @@ def contribute(ctx: Context, action: Contribute) -> Outcome:
     # CHECK
     require_pool(ctx, action.pool)
     pool = ctx.state.pools[action.pool]
-    require_inflow(ctx, pool, pool.settlement_asset, action.amount)
+    require_custody_range(ctx, pool, action.amount)
     # EFFECT
     custody = house(pool.settlement_asset, pool.pool, Kind.CUSTODY)
     fund = house(pool.settlement_asset, pool.pool, Kind(action.fund.value))
@@ -243,7 +261,7 @@ def cover_loss(ctx: Context, action: CoverLoss) -> Outcome:
     require(action.amount <= outstanding, Reason.EXCEEDS_UNCOVERED_LOSS, action.pool)
     origin = house(pool.settlement_asset, pool.pool, COVERS[action.origin])
     if action.origin == Cover.OUTSIDE:
-        require_inflow(ctx, pool, pool.settlement_asset, action.amount)
+        require_custody_range(ctx, pool, action.amount)
     else:
         require(balance(ctx.state, origin) >= action.amount, Reason.INSUFFICIENT_FUND, action.pool)
     # EFFECT

@@ -84,6 +84,8 @@ class Reason(StrEnum):
     INSUFFICIENT_MARGIN = "insufficient_margin"
     NOT_PERPETUAL = "not_perpetual"
     FUNDING_NOT_DUE = "funding_not_due"
+    FUNDING_DUE = "funding_due"
+    SAMPLE_TOO_SOON = "sample_too_soon"
     NO_POSITION = "no_position"
     NOT_LIQUIDATABLE = "not_liquidatable"
     SIZE_BELOW_MINIMUM = "size_below_minimum"
@@ -139,7 +141,7 @@ REASONS: dict[Reason, tuple[str, str]] = {
     Reason.NOT_CONVERTIBLE: ("COLL-8", "Collateral of the account may not be converted now."),
     Reason.CONVERSION_TOO_LARGE: (
         "COLL-8",
-        "A smaller conversion would already bring the settlement balance to zero.",
+        "A smaller conversion would already bring in all that is needed.",
     ),
     Reason.INSUFFICIENT_FUND: ("COLL-10", "The fund holds less than the amount."),
     Reason.EXCEEDS_UNCOVERED_LOSS: ("COLL-10", "The amount is above the pool's uncovered loss."),
@@ -164,6 +166,8 @@ REASONS: dict[Reason, tuple[str, str]] = {
     ),
     Reason.NOT_PERPETUAL: ("FUND-1", "The market is not a trading perpetual and takes no funding."),
     Reason.FUNDING_NOT_DUE: ("FUND-5", "The funding interval has not passed."),
+    Reason.FUNDING_DUE: ("FUND-5", "Funding must be accrued before its parameters may change."),
+    Reason.SAMPLE_TOO_SOON: ("ORCL-6", "The sample interval since the market's last book sample, or its listing, has not passed."),
     Reason.NO_POSITION: ("LIQ-1", "The account holds no position in the market."),
     Reason.NOT_LIQUIDATABLE: (
         "LIQ-1",

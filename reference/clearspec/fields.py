@@ -26,8 +26,10 @@ from clearspec.numerics import (
     SOURCES_MAX,
     TIME_MAX,
 )
+from clearspec.rules import rule
 
 
+@rule("NUM-1", "NUM-9")
 @dataclass(frozen=True, slots=True)
 class Bounds:
     """Smallest and largest value of an integer field, both allowed."""
@@ -77,6 +79,7 @@ Multiple = Annotated[int, Bounds(SCALE, RATIO_MAX)]
 SignedRatio = Annotated[int, Bounds(-SCALE, SCALE)]
 WideRatio = Annotated[int, Bounds(-RATIO_MAX, RATIO_MAX)]
 Time = Annotated[int, Bounds(0, TIME_MAX)]
+Instant = Annotated[int, Bounds(0, 2 * TIME_MAX)]
 Duration = Annotated[int, Bounds(1, DURATION_MAX)]
 DurationOrZero = Annotated[int, Bounds(0, DURATION_MAX)]
 Count = Annotated[int, Bounds(0, COUNT_MAX)]

@@ -54,6 +54,14 @@ def haircut_owed(position: Position, funding: Funding) -> int:
     return abs(position.size) * (side - position.haircut_index)
 
 
+@rule("FUND-5")
+def is_due(ctx: Context, market: str) -> bool:
+    """Whether a perpetual's funding interval has passed."""
+    listing = ctx.state.markets[market].listing
+    passed = ctx.time - ctx.state.fundings[market].time >= listing.parameters.funding.interval
+    return listing.kind == MarketKind.PERPETUAL and passed
+
+
 @rule("FUND-1", "FUND-4", "FUND-5")
 def accrue_funding(ctx: Context, action: AccrueFunding) -> Outcome:
     """Close a funding interval: one accrual for all the time since the last, at most the greatest gap."""
@@ -66,12 +74,12 @@ def accrue_funding(ctx: Context, action: AccrueFunding) -> Outcome:
     require(perpetual and trading, Reason.NOT_PERPETUAL, action.market)
     parameters = market.listing.parameters.funding
     funding = state.fundings[action.market]
-    elapsed = ctx.time - funding.time
-    require(elapsed >= parameters.interval, Reason.FUNDING_NOT_DUE, action.market)
+    require(is_due(ctx, action.market), Reason.FUNDING_NOT_DUE, action.market)
     require(is_fresh(ctx, action.market), Reason.STALE_PRICE, action.market)
     # EFFECT
     rate = funding_rate(aggregated(funding.samples, parameters), parameters)
     price = state.feeds[market.listing.feed].index
-    after = accrued(funding, rate, price, min(elapsed, parameters.max_gap), parameters.period)
+    elapsed = min(ctx.time - funding.time, parameters.max_gap)
+    after = accrued(funding, rate, price, elapsed, parameters.period)
     state.fundings.put(action.market, replace(after, time=ctx.time))
     return Outcome(amounts={"rate": rate, "index_step": after.index - funding.index})

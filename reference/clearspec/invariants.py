@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from clearspec.funding import funding_owed, haircut_owed
-from clearspec.ledger import Kind, balance, clearing, house
+from clearspec.ledger import Kind, balance, clearing
 from clearspec.numerics import INDEX_MAX, PRICE_MAX, SCALE, SIZE_MAX
 from clearspec.rules import rule
 from clearspec.state import Market, MarketStatus, Position, State
@@ -143,15 +143,17 @@ def position_lists_true(state: State) -> bool:
 @invariant("INV-9", "Prices, sizes and indices stay within their bounds; a carried remainder stays below its divisor.")
 def within_bounds(state: State) -> bool:
     """The ranges from which signed 128 bits suffice."""
-    marks = all(0 <= mark.price <= PRICE_MAX for _, mark in state.marks.items())
-    sizes = all(abs(position.size) <= SIZE_MAX for _, position in state.positions.items())
-    fundings = all(_funding_in_bounds(state, market) for market, _ in _markets(state))
-    return marks and sizes and fundings
+    marks = all(0 <= mark.price <= PRICE_MAX for mark in state.marks.values())
+    feeds = all(0 <= feed.index <= feed.parameters.max_price for feed in state.feeds.values())
+    sizes = all(abs(position.size) <= SIZE_MAX for position in state.positions.values())
+    return marks and feeds and sizes and all(_funding_in_bounds(state, market) for market, _ in _markets(state))
 
 
 def _funding_in_bounds(state: State, market: str) -> bool:
     funding = state.fundings[market]
-    return abs(funding.index) <= INDEX_MAX and 0 <= funding.carry < SCALE * 2**32
+    period = state.markets[market].listing.parameters.funding.period
+    haircuts = 0 <= funding.haircut_long <= INDEX_MAX and 0 <= funding.haircut_short <= INDEX_MAX
+    return haircuts and abs(funding.index) <= INDEX_MAX and 0 <= funding.carry < SCALE * period
 
 
 @invariant("INV-10", "A closed market holds no position, no clearing balance and no shortfall.")
@@ -168,19 +170,47 @@ def closed_markets_empty(state: State) -> bool:
     return True
 
 
-@invariant("INV-11", "Custody and uncovered loss together equal all claims of each (asset, pool).")
-def custody_backs_claims(state: State) -> bool:
-    """What users and funds may claim is held, or is a named loss."""
-    for pool_id, pool in state.pools.items():
-        asset = pool.settlement_asset
-        backing = balance(state, house(asset, pool_id, Kind.CUSTODY)) + balance(
-            state, house(asset, pool_id, Kind.UNCOVERED_LOSS)
-        )
-        claims = sum(
-            amount
-            for (held, owner_pool, kind, _), amount in state.balances.items()
-            if (held, owner_pool) == (asset, pool_id) and kind not in (Kind.CUSTODY.value, Kind.UNCOVERED_LOSS.value)
-        )
-        if claims + backing != 0:
-            return False
-    return True
+@invariant(
+    "INV-11", "What accounts are worth at mark and what funds hold equals custody, uncovered loss and shortfalls."
+)
+def assets_cover_claims(state: State) -> bool:
+    """Solvency of each pool in its settlement asset: every claim is held in custody or is a named loss."""
+    return all(claims_gap(state, pool) == 0 for pool in state.pools)
+
+
+def claims_gap(state: State, pool_id: str) -> int:
+    """Claims on a pool at mark less custody, uncovered loss and shortfalls, in settlement atoms."""
+    asset = state.pools[pool_id].settlement_asset
+    held = sum(
+        amount
+        for (held_asset, pool, kind, _), amount in state.balances.items()
+        if (held_asset, pool) == (asset, pool_id) and kind != Kind.CLEARING.value
+    )
+    markets = [market for market, record in _markets(state) if record.listing.pool == pool_id]
+    return held + sum(_value_at_mark(state, market) for market in markets)
+
+
+def _value_at_mark(state: State, market: str) -> int:
+    """Worth at mark of all positions of a market, less its shortfall."""
+    funding, price = state.fundings[market], state.marks[market].price
+    worth = sum(
+        position.size * price - position.cost - funding_owed(position, funding.index) - haircut_owed(position, funding)
+        for position in market_positions(state, market)
+    )
+    return worth - state.settlements[market].shortfall
+
+
+@invariant(
+    "INV-12", "The cost of an open position has the sign of its size and is at most its size at the highest price."
+)
+def cost_within_size(state: State) -> bool:
+    """The bound that keeps the release of cost within 128 bits; a settled position holds a claim and no loss."""
+    return all(_cost_in_bounds(position) for position in state.positions.values())
+
+
+def _cost_in_bounds(position: Position) -> bool:
+    if position.size > 0:
+        return 0 <= position.cost <= position.size * PRICE_MAX
+    if position.size < 0:
+        return position.size * PRICE_MAX <= position.cost <= 0
+    return position.cost <= 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from clearspec.collateral import is_convertible
+from clearspec.collateral import conversion_need
 from clearspec.events import (
     AccrueFunding,
     Action,
@@ -18,11 +18,12 @@ from clearspec.events import (
     SettlePosition,
 )
 from clearspec.formats import Keepers
+from clearspec.funding import is_due
 from clearspec.ledger import balance, user
-from clearspec.margin import is_liquidatable, standing
+from clearspec.margin import collateral_price, is_liquidatable, standing
 from clearspec.numerics import SCALE, div_ceil
-from clearspec.oracle import is_feed_fresh, is_fresh
-from clearspec.parameters import CollateralTerms, MarketKind
+from clearspec.oracle import is_fresh
+from clearspec.parameters import CollateralTerms
 from clearspec.state import MarketStatus, State
 
 Do = Callable[[str, Action], Receipt]
@@ -50,9 +51,7 @@ def due_fundings(state: State, time: int) -> list[str]:
     ctx = Context(state, time)
     found = []
     for name, market in state.markets.items():
-        passed = time - state.fundings[name].time >= market.listing.parameters.funding.interval
-        perpetual = market.listing.kind == MarketKind.PERPETUAL and market.status not in CLOSED
-        if passed and perpetual and is_fresh(ctx, name):
+        if market.status not in CLOSED and is_due(ctx, name) and is_fresh(ctx, name):
             found.append(name)
     return found
 
@@ -76,7 +75,11 @@ def rescue(state: State, time: int, keepers: Keepers, do: Do, account: str) -> N
     convert(state, time, keepers, do, account)
     held = standing(ctx, account)
     settling = any(state.markets[market].status in CLOSED for market in state.accounts[account].markets)
-    if held.net_liquidation_value < 0 and held.collateral == 0 and not settling:
+    if (
+        held.net_liquidation_value < 0
+        and held.collateral <= state.pools[state.accounts[account].pool].dust
+        and not settling
+    ):
         do(keepers.actor, ResolveDefault(account))
 
 
@@ -104,9 +107,11 @@ def convert(state: State, time: int, keepers: Keepers, do: Do, account: str) -> 
     for terms in pool.collateral:
         held = standing(ctx, account)
         owned = balance(state, user(terms.asset, pool.pool, account))
-        if owned == 0 or not is_convertible(held, pool) or not is_feed_fresh(ctx, terms.feed):
+        price = collateral_price(ctx, terms)
+        need = conversion_need(held, pool)
+        if owned == 0 or price == 0 or need == 0:
             continue
-        amount = min(owned, needed_for(-held.cash, state.feeds[terms.feed].index, terms))
+        amount = min(owned, needed_for(need, price, terms))
         do(keepers.actor, Convert(account, keepers.account, terms.asset, amount))
 
 

@@ -14,6 +14,7 @@ from clearspec.rules import rule
 from clearspec.state import BalanceKey, State
 
 
+@rule("LEDG-1")
 class Kind(StrEnum):
     """Kinds of ledger account (LEDG-1)."""
 

@@ -15,10 +15,10 @@ from clearspec.events import (
     require_market,
 )
 from clearspec.ledger import Kind, balance, house, post, user
-from clearspec.margin import Standing, fill_allowed, is_critical, is_liquidatable, standing
-from clearspec.numerics import POSITIONS_MAX, SCALE, div_ceil, mul_ceil, mul_floor, notional
+from clearspec.margin import Standing, bounded, fill_allowed, is_critical, is_liquidatable, standing
+from clearspec.numerics import POSITIONS_MAX, SCALE, div_ceil, div_floor, mul_ceil, mul_floor, notional
 from clearspec.oracle import is_fresh
-from clearspec.parameters import LiquidationParameters, MarketParameters
+from clearspec.parameters import LiquidationParameters
 from clearspec.rules import rule
 from clearspec.state import Budget, Market, MarketStatus
 from clearspec.trading import held_size, novate
@@ -38,28 +38,40 @@ def restoring_size(shortfall: int, price: int, maintenance: int, penalty: int) -
 @rule("LIQ-2")
 def shortfall_to_target(account: Standing, buffer: int) -> int:
     """Atoms that margin equity lacks of the maintenance requirement with its buffer, rounded up."""
-    return account.maintenance + mul_ceil(account.maintenance, buffer) - account.margin_equity
+    return bounded(account.maintenance + mul_ceil(account.maintenance, buffer) - account.margin_equity)
+
+
+@rule("LIQ-2", "PARM-13")
+def maintenance_in_force(market: Market, time: int) -> int:
+    """Lowest maintenance ratio of the market; while a ramp runs, the smaller of the two that it lies between."""
+    lowest = market.listing.parameters.margin.tiers[0].maintenance
+    return min(lowest, market.before.margin.tiers[0].maintenance) if time < market.ramp_end else lowest
 
 
 @rule("LIQ-3")
-def closable_size(size: int, price: int, account: Standing, parameters: MarketParameters) -> int:
+def closable_size(size: int, price: int, account: Standing, market: Market, time: int) -> int:
     """Most lots that one liquidation may close of a position of ``size`` lots (unsigned).
 
     The restoring size, at most the close factor (rounded up), at least the minimum piece; all of it below critical
     health.
     """
-    rules = parameters.liquidation
+    rules = market.listing.parameters.liquidation
     if is_critical(account, rules.critical_health):
         return size
-    lowest = parameters.margin.tiers[0].maintenance
-    wanted = restoring_size(shortfall_to_target(account, rules.buffer), price, lowest, rules.penalty)
+    shortfall = shortfall_to_target(account, rules.buffer)
+    wanted = restoring_size(shortfall, price, maintenance_in_force(market, time), rules.penalty)
     return min(size, max(rules.minimum, min(wanted, mul_ceil(size, rules.close_factor))))
 
 
 @rule("LIQ-4")
-def penalty_for(value: int, net_liquidation_value: int, ratio: int) -> int:
-    """Penalty on a closed notional, rounded up, never more than the account's net liquidation value."""
-    return min(mul_ceil(value, ratio), max(0, net_liquidation_value))
+def penalty_for(value: int, ratio: int, net_liquidation_value: int, notional_held: int) -> int:
+    """Penalty on a closed notional, rounded down, at most that part of the account's net liquidation value.
+
+    The part is the closed notional's part of all that the account holds, rounded down; splitting a step in pieces
+    takes no more.
+    """
+    worth = max(0, bounded(net_liquidation_value))
+    return min(mul_floor(value, ratio), div_floor(worth * value, notional_held))
 
 
 @rule("LIQ-5")
@@ -76,24 +88,28 @@ def topped_up(value: int, reward: int, rules: LiquidationParameters, spent: int,
 
 
 @rule("LIQ-6", "FALL-5")
+def renewed(budget: Budget, time: int, interval: int) -> Budget:
+    """The budget now: the same, or an empty one once its interval has passed."""
+    return Budget(time, 0, 0) if time >= budget.start + interval else budget
+
+
+@rule("LIQ-6", "FALL-5")
 def current_budget(ctx: Context, market: Market) -> Budget:
     """The market's draws on insurance in the running interval; a new interval starts empty."""
-    budget = ctx.state.budgets[market.listing.market]
-    if ctx.time >= budget.start + market.listing.parameters.liquidation.budget_interval:
-        return Budget(ctx.time, 0, 0)
-    return budget
+    interval = market.listing.parameters.liquidation.budget_interval
+    return renewed(ctx.state.budgets[market.listing.market], ctx.time, interval)
 
 
 @rule("LIQ-4", "LIQ-5", "LIQ-6")
-def pay_penalty(ctx: Context, market: Market, account: str, liquidator: str, value: int, worth: int) -> dict[str, int]:
+def pay_penalty(ctx: Context, market: Market, action: Liquidate, value: int, before: Standing) -> dict[str, int]:
     """Charge the penalty: the reward to the liquidator, the rest to insurance, then the insured floor."""
     state, postings = ctx.state, ctx.postings
     rules = market.listing.parameters.liquidation
     pool = state.pools[market.listing.pool]
     asset = pool.settlement_asset
     fund = house(asset, pool.pool, Kind.INSURANCE_FUND)
-    debtor, keeper = user(asset, pool.pool, account), user(asset, pool.pool, liquidator)
-    penalty = penalty_for(value, worth, rules.penalty)
+    debtor, keeper = user(asset, pool.pool, action.account), user(asset, pool.pool, action.liquidator)
+    penalty = penalty_for(value, rules.penalty, before.net_liquidation_value, before.notional)
     reward = reward_from(value, penalty, rules.reward)
     post(state, postings, debtor, keeper, reward, "LIQ-5")
     post(state, postings, debtor, fund, penalty - reward, "LIQ-4")
@@ -132,17 +148,16 @@ def liquidate(ctx: Context, action: Liquidate) -> Outcome:
     require(size != 0, Reason.NO_POSITION, action.account)
     before = standing(ctx, action.account)
     require(is_liquidatable(before), Reason.NOT_LIQUIDATABLE, action.account)
-    parameters = market.listing.parameters
     price = state.marks[action.market].price
-    closable = closable_size(abs(size), price, before, parameters)
+    closable = closable_size(abs(size), price, before, market, ctx.time)
     piece = min(action.size, closable)
-    large_enough = piece >= min(closable, parameters.liquidation.minimum)
+    large_enough = piece >= min(closable, market.listing.parameters.liquidation.minimum)
     require(large_enough, Reason.SIZE_BELOW_MINIMUM, action.account)
     # EFFECT
     buyer, seller = (action.liquidator, action.account) if size > 0 else (action.account, action.liquidator)
     novate(ctx, buyer, seller, action.market, piece, price)
     value = notional(piece, price)
-    paid = pay_penalty(ctx, market, action.account, action.liquidator, value, before.net_liquidation_value)
+    paid = pay_penalty(ctx, market, action, value, before)
     # ENSURE
     require(
         len(state.accounts[action.liquidator].markets) <= POSITIONS_MAX, Reason.TOO_MANY_POSITIONS, action.liquidator

@@ -18,9 +18,11 @@ from clearspec.events import (
     require_market,
     require_pool,
 )
+from clearspec.funding import is_due
 from clearspec.numerics import MARKETS_MAX, div_floor
 from clearspec.parameters import (
     MarketListing,
+    MarketParameters,
     PoolParameters,
     Violation,
     expiry_violations,
@@ -74,11 +76,11 @@ def add_market(state: State, listing: MarketListing, time: int) -> None:
     feed = state.feeds[listing.feed]
     state.feeds.put(listing.feed, replace(feed, markets=(*feed.markets, market)))
     state.markets.put(market, Market(listing, MarketStatus.ACTIVE, listing.parameters, 0, 0))
-    state.marks.put(market, Mark(0, 0, 0, 0, 0))
+    state.marks.put(market, Mark(0, 0, 0, time, 0, 0))
     state.fundings.put(market, Funding(0, 0, time, (), 0, 0, 0))
     state.open_interest.put(market, 0)
     state.budgets.put(market, Budget(time, 0, 0))
-    state.settlements.put(market, Settlement(0, 0, 0, 0, 0, 0, 0, 0))
+    state.settlements.put(market, Settlement(0, 0, 0, 0, 0, 0, 0, 0, False))
 
 
 @rule("PARM-9")
@@ -97,11 +99,17 @@ def list_market(ctx: Context, action: ListMarket) -> Outcome:
     return Outcome()
 
 
-@rule("FUND-7")
-def rescale_carry(ctx: Context, market: str, before: int, after: int) -> None:
-    """Keep the carried remainder's worth when the funding period, and so its divisor, changes; rounded down."""
-    funding = ctx.state.fundings[market]
-    ctx.state.fundings.put(market, replace(funding, carry=div_floor(funding.carry * after, before)))
+@rule("FUND-7", "ORCL-6")
+def rescale(ctx: Context, market: str, before: MarketParameters, after: MarketParameters) -> None:
+    """Keep the worth of what is carried when its divisor changes: funding's remainder, the mark's smoothing state.
+
+    Both are rounded down.
+    """
+    funding, mark = ctx.state.fundings[market], ctx.state.marks[market]
+    carry = div_floor(funding.carry * after.funding.period, before.funding.period)
+    basis_sum = div_floor(mark.basis_sum * after.mark.window, before.mark.window)
+    ctx.state.fundings.put(market, replace(funding, carry=carry))
+    ctx.state.marks.put(market, replace(mark, basis_sum=basis_sum))
 
 
 @rule("PARM-13")
@@ -123,10 +131,13 @@ def set_parameters(ctx: Context, action: SetParameters) -> Outcome:
         raise Rejected(Reason.OUTSIDE_ENVELOPE, violation.inequality)
     same_window = action.parameters.settlement_window == market.listing.parameters.settlement_window
     require(listing.expiry == 0 or same_window, Reason.OUTSIDE_ENVELOPE, "settlement-window-fixed")
+    same_funding = action.parameters.funding == market.listing.parameters.funding
+    require(same_funding or not is_due(ctx, action.market), Reason.FUNDING_DUE, action.market)
     # EFFECT
     same_tiers = action.parameters.margin.tiers == market.listing.parameters.margin.tiers
-    end = ctx.time if same_tiers else ctx.time + action.parameters.margin.ramp
-    rescale_carry(ctx, action.market, market.listing.parameters.funding.period, action.parameters.funding.period)
+    ramp = max(action.parameters.margin.ramp, market.listing.parameters.margin.ramp)
+    end = ctx.time if same_tiers else ctx.time + ramp
+    rescale(ctx, action.market, market.listing.parameters, action.parameters)
     changed = replace(market, listing=listing, before=market.listing.parameters, ramp_start=ctx.time, ramp_end=end)
     ctx.state.markets.put(action.market, changed)
     return Outcome(amounts={"ramp_end": end})
@@ -164,6 +175,7 @@ def build(genesis: Genesis) -> State:
         _unused(f"pool {pool.pool}", pool.pool in state.pools)
         _check_pool(state, pool)
         state.pools.put(pool.pool, pool)
+        state.pool_budgets.put(pool.pool, Budget(genesis.time, 0, 0))
     for listing in genesis.markets:
         _unused(f"market {listing.market}", listing.market in state.markets)
         _known(f"market {listing.market}", "pool", listing.pool, state.pools)

@@ -6,9 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 from clearspec import collateral, funding, liquidation, listing, oracle, settlement, trading, waterfall
+from clearspec.codec import DecodeError, loads
 from clearspec.events import (
     ACTION_NAMES,
     NESTING,
+    REASONS,
     ROLES,
     Context,
     Event,
@@ -20,6 +22,7 @@ from clearspec.events import (
     require_all_in_range,
     require_in_range,
 )
+from clearspec.formats import ReceiptRecord, Status, receipt_record
 from clearspec.rules import rule
 from clearspec.state import State
 
@@ -100,3 +103,14 @@ def apply(state: State, event: Event) -> Receipt:
         outcome.amounts,
         tuple(ctx.postings),
     )
+
+
+@rule("EVENT-3")
+def apply_document(state: State, document: bytes | str) -> ReceiptRecord:
+    """Decode one event and apply it; what does not decode is rejected as malformed, with the path as the subject."""
+    try:
+        event = loads(Event, document)
+    except DecodeError as fault:
+        rule_id = REASONS[Reason.MALFORMED][0]
+        return ReceiptRecord("", 0, state.time, "", Status.REJECTED, Reason.MALFORMED, rule_id, fault.path, (), {}, ())
+    return receipt_record(apply(state, event))

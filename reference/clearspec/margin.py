@@ -7,11 +7,11 @@ from typing import NamedTuple
 from clearspec.events import Context
 from clearspec.funding import funding_owed, haircut_owed
 from clearspec.ledger import balance, user
-from clearspec.numerics import SCALE, div_ceil, div_floor, mul_ceil, mul_floor, notional
+from clearspec.numerics import EQUITY_MAX, PROFIT_MAX, SCALE, clamp, div_ceil, div_floor, mul_ceil, mul_floor, notional
 from clearspec.oracle import worst_price
 from clearspec.parameters import CollateralTerms, MarginParameters, PoolParameters, Tier, ramped
 from clearspec.rules import rule
-from clearspec.state import Account, Mark, Market, Position
+from clearspec.state import Account, Mark, Market, Position, Settlement
 
 
 @rule("MARG-1")
@@ -87,12 +87,21 @@ class Exposure(NamedTuple):
     notional: int
 
 
-@rule("MARG-5", "MARG-6")
+@rule("SETTLE-6")
+def payable(claim: int, settlement: Settlement) -> int:
+    """Worth of a claim: whole until every loss is collected, then at the payout factor, rounded down."""
+    return div_floor(claim * settlement.pot, settlement.claims) if settlement.collected else claim
+
+
+@rule("MARG-5", "MARG-6", "ORCL-10")
 def position_exposure(ctx: Context, market_id: str, position: Position) -> Exposure:
     """One position's part in an account's exposure."""
     state = ctx.state
     market, mark, funding = state.markets[market_id], state.marks[market_id], state.fundings[market_id]
     size = position.size
+    if size == 0:
+        worth = payable(-position.cost, state.settlements[market_id])
+        return Exposure(worth, worth, 0, 0, 0)
     lots, price = abs(size), mark.price
     value = notional(lots, price)
     interest = notional(state.open_interest[market_id], price)
@@ -124,15 +133,20 @@ def index_value(amount: int, price: int, unit: int) -> int:
     return div_floor(amount * price, unit)
 
 
-@rule("MARG-7")
+@rule("MARG-7", "ORCL-9")
+def collateral_price(ctx: Context, terms: CollateralTerms) -> int:
+    """Index of a collateral asset while it is fresh; then it falls with its age, rounded down, to zero."""
+    feed = ctx.state.feeds[terms.feed]
+    overdue = max(0, ctx.time - feed.index_time - feed.parameters.max_age)
+    return worst_price(feed.index, overdue, terms.stale_rate, SCALE, 1)
+
+
+@rule("MARG-7", "ORCL-10")
 def collateral_values(ctx: Context, pool: PoolParameters, terms: CollateralTerms, account: str) -> tuple[int, int]:
     """Worth of an account's holding of one asset: after haircut and age penalty, and at index; both rounded down."""
     amount = balance(ctx.state, user(terms.asset, pool.pool, account))
-    feed = ctx.state.feeds[terms.feed]
-    overdue = max(0, ctx.time - feed.index_time - feed.parameters.max_age)
-    price = worst_price(feed.index, overdue, terms.stale_rate, SCALE, amount)
-    worth = index_value(amount, price, terms.unit)
-    return mul_floor(worth, SCALE - terms.haircut), index_value(amount, feed.index, terms.unit)
+    worth = index_value(amount, collateral_price(ctx, terms), terms.unit)
+    return mul_floor(worth, SCALE - terms.haircut), index_value(amount, ctx.state.feeds[terms.feed].index, terms.unit)
 
 
 @rule("MARG-8")
@@ -140,7 +154,7 @@ def counted_profit(unrealised: int, weight: int, cap: int) -> int:
     """Unrealised result as it counts: a loss whole, a profit by weight (rounded down) and at most the cap."""
     if unrealised <= 0:
         return unrealised
-    return min(cap, mul_floor(unrealised, weight))
+    return min(cap, mul_floor(min(unrealised, PROFIT_MAX), weight))
 
 
 class Standing(NamedTuple):
@@ -194,6 +208,12 @@ def has_initial_margin(account: Standing) -> bool:
     return account.initial_equity >= account.initial
 
 
+@rule("NUM-9")
+def bounded(equity: int) -> int:
+    """Equity clamped far above any requirement, so that a product with one fits 128 bits."""
+    return clamp(equity, -EQUITY_MAX, EQUITY_MAX)
+
+
 @rule("MARG-10")
 def reduces_risk(before: Standing, after: Standing) -> bool:
     """Whether an account below initial margin has less risk than before, at no worse health.
@@ -204,7 +224,7 @@ def reduces_risk(before: Standing, after: Standing) -> bool:
         return False
     if before.maintenance == 0 or before.margin_equity < 0:
         return after.margin_equity >= before.margin_equity
-    return after.margin_equity * before.maintenance >= before.margin_equity * after.maintenance
+    return bounded(after.margin_equity) * before.maintenance >= bounded(before.margin_equity) * after.maintenance
 
 
 @rule("MARG-10")
@@ -241,4 +261,4 @@ def is_liquidatable(account: Standing) -> bool:
 @rule("MARG-12")
 def is_critical(account: Standing, critical_health: int) -> bool:
     """Whether health is below the critical ratio, compared by cross-multiplication."""
-    return account.margin_equity * SCALE < account.maintenance * critical_health
+    return bounded(account.margin_equity) * SCALE < account.maintenance * critical_health

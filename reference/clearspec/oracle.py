@@ -16,7 +16,7 @@ from clearspec.events import (
     require_venue,
 )
 from clearspec.numerics import SAMPLES_MAX, SCALE, clamp, div_floor, div_to_zero, median, mul_ceil, mul_floor
-from clearspec.parameters import FeedParameters, MarkParameters
+from clearspec.parameters import FeedParameters, MarketListing, MarkParameters
 from clearspec.rules import rule
 from clearspec.state import Feed, Mark, MarketStatus, Post
 
@@ -96,7 +96,8 @@ def refresh_mark(ctx: Context, market: str, feed: Feed) -> None:
     parameters = listed.listing.parameters
     mark = state.marks[market]
     index = accrued_index(ctx, market, feed)
-    price = mark_price(index, mark.basis_sum, parameters.mark, feed.parameters.max_price)
+    basis_sum = faded_basis(mark.basis_sum, listed.listing, ctx.time)
+    price = mark_price(index, basis_sum, parameters.mark, feed.parameters.max_price)
     fresh_until = feed.index_time + feed.parameters.max_age
     state.marks.put(market, replace(mark, price=price, fresh_until=fresh_until))
     roll_variation_mark(ctx, market, mark, parameters.mark.variation_interval)
@@ -115,6 +116,18 @@ def roll_variation_mark(ctx: Context, market: str, before: Mark, interval: int) 
 
 
 @rule("SETTLE-2")
+def faded_basis(basis_sum: int, listing: MarketListing, time: int) -> int:
+    """Smoothing state of the basis; inside the settlement window the part of it for the time that remains.
+
+    Rounded toward zero; nothing is left at expiry, when the mark is the settlement price.
+    """
+    window = listing.parameters.settlement_window
+    if listing.expiry == 0 or time <= listing.expiry - window:
+        return basis_sum
+    return div_to_zero(basis_sum * max(0, listing.expiry - time), window)
+
+
+@rule("SETTLE-2")
 def accrued_index(ctx: Context, market: str, feed: Feed) -> int:
     """The index, or inside the settlement window the TWAP so far with the index for the time that remains.
 
@@ -129,7 +142,8 @@ def accrued_index(ctx: Context, market: str, feed: Feed) -> int:
     settlement = state.settlements[market]
     now = min(ctx.time, listing.expiry)
     passed = now - max(start, settlement.accrued_time)
-    accrued = settlement.accrued + state.feeds[feed.parameters.feed].index * max(0, passed)
+    held = state.feeds[feed.parameters.feed].index
+    accrued = settlement.accrued + (held if held > 0 else feed.index) * max(0, passed)
     state.settlements.put(market, replace(settlement, accrued=accrued, accrued_time=now))
     return div_floor(accrued + feed.index * (listing.expiry - now), window)
 
@@ -139,13 +153,6 @@ def is_fresh(ctx: Context, market: str) -> bool:
     """Whether the mark of a market rests on a fresh index."""
     mark = ctx.state.marks[market]
     return mark.price > 0 and ctx.time <= mark.fresh_until
-
-
-@rule("ORCL-8")
-def is_feed_fresh(ctx: Context, feed: str) -> bool:
-    """Whether a feed's index is fresh."""
-    record = ctx.state.feeds[feed]
-    return record.index > 0 and ctx.time - record.index_time <= record.parameters.max_age
 
 
 @rule("ORCL-9")
@@ -193,11 +200,13 @@ def post_book(ctx: Context, action: PostBook) -> Outcome:
         action.market,
     )
     require(is_fresh(ctx, action.market), Reason.STALE_PRICE, action.market)
+    mark, spacing = state.marks[action.market], market.listing.parameters.funding.sample_interval
+    require(ctx.time >= mark.sample_time + spacing, Reason.SAMPLE_TOO_SOON, action.market)
     # EFFECT
     parameters = market.listing.parameters.mark
     sample = basis_sample(action.bid, action.ask, feed.index, parameters.band)
-    mark = state.marks[action.market]
-    state.marks.put(action.market, replace(mark, basis_sum=smoothed(mark.basis_sum, sample, parameters.window)))
+    basis_sum = smoothed(mark.basis_sum, sample, parameters.window)
+    state.marks.put(action.market, replace(mark, basis_sum=basis_sum, sample_time=ctx.time))
     funding = state.fundings[action.market]
     premium = premium_sample(action.bid, action.ask, feed.index)
     state.fundings.put(action.market, replace(funding, samples=(*funding.samples, premium)[-SAMPLES_MAX:]))

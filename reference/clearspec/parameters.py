@@ -12,9 +12,9 @@ from clearspec.fields import (
     AmountOrZero,
     Count,
     Duration,
-    DurationOrZero,
     GapSteps,
     Id,
+    Instant,
     Length,
     Multiple,
     Notional,
@@ -30,7 +30,18 @@ from clearspec.fields import (
     SizeOrZero,
     SourceCount,
 )
-from clearspec.numerics import NOTIONAL_MAX, SCALE, SOURCES_MAX, TIERS_MAX, div_ceil, mul_ceil, mul_floor
+from clearspec.numerics import (
+    HAIRCUT_STEPS_MAX,
+    NOTIONAL_MAX,
+    RATIO_MAX,
+    SAMPLES_MAX,
+    SCALE,
+    SOURCES_MAX,
+    TIERS_MAX,
+    div_ceil,
+    mul_ceil,
+    mul_floor,
+)
 from clearspec.rules import rule
 
 
@@ -117,7 +128,11 @@ class CollateralTerms:
 @rule("PARM-4")
 @dataclass(frozen=True, slots=True)
 class PoolParameters:
-    """A margin pool: its settlement asset, collateral, default waterfall and limits on outflow (amounts in atoms)."""
+    """A margin pool: its settlement asset, collateral, default waterfall and limits on outflow (amounts in atoms).
+
+    Collateral worth at most ``dust`` does not hold up a default; the insurance fund pays at most ``insurance_cap``
+    for deficits in ``budget_interval`` seconds.
+    """
 
     pool: Id
     settlement_asset: Id
@@ -131,6 +146,9 @@ class PoolParameters:
     profit_weight_withdrawal: Ratio
     profit_cap_withdrawal: AmountOrZero
     withdrawal_margin: Ratio
+    dust: AmountOrZero
+    insurance_cap: AmountOrZero
+    budget_interval: Duration
     backstop: OptionalId
 
 
@@ -188,11 +206,15 @@ class MarkParameters:
 
 @dataclass(frozen=True, slots=True)
 class FundingParameters:
-    """Funding: ratios per ``period`` seconds, accrued once per ``interval``, at most ``max_gap`` seconds at a time."""
+    """Funding: ratios per ``period`` seconds, accrued once per ``interval``, at most ``max_gap`` seconds at a time.
+
+    Book samples are at least ``sample_interval`` seconds apart.
+    """
 
     interval: Duration
     period: Duration
     max_gap: Duration
+    sample_interval: Duration
     aggregation: Aggregation
     min_samples: SampleCount
     interest: SignedRatio
@@ -238,7 +260,7 @@ class MarketListing:
     pool: Id
     feed: Id
     kind: MarketKind
-    expiry: DurationOrZero
+    expiry: Instant
     parameters: MarketParameters
 
 
@@ -253,10 +275,10 @@ class Violation:
 
 @rule("PARM-6")
 def grown(ratio: int, steps: int) -> int:
-    """``(1 + ratio) ** steps`` as a ratio; every multiplication rounds up."""
+    """``(1 + ratio) ** steps`` as a ratio, at most ``RATIO_MAX``; every multiplication rounds up."""
     value = SCALE
     for _ in range(steps):
-        value = mul_ceil(value, SCALE + ratio)
+        value = min(RATIO_MAX, mul_ceil(value, SCALE + ratio))
     return value
 
 
@@ -300,19 +322,36 @@ def funding_in_gap(funding: FundingParameters, seconds: int) -> int:
 
 @rule("PARM-8")
 def gap_violations(parameters: MarketParameters, feed: FeedParameters, maintenance: int) -> Iterator[Violation]:
-    """The lowest maintenance ratio survives ``gap_steps`` adverse oracle steps, basis, penalty and funding."""
-    steps = parameters.margin.gap_steps
+    """The lowest maintenance ratio survives ``gap_steps`` adverse oracle steps, basis, penalty and funding.
+
+    Inside one step the index may lie a band on either side of its anchor, so that ``gap_steps`` new steps move it by
+    one band more than their number, from a band on the other side. Funding is charged on the index that has moved.
+    """
+    steps, band = parameters.margin.gap_steps, feed.band
     basis = parameters.mark.band
     penalty = parameters.liquidation.penalty
-    funding = funding_in_gap(parameters.funding, steps * feed.step_interval)
-    rise = mul_ceil(mul_ceil(grown(feed.band, steps), SCALE + penalty), SCALE + basis)
-    fall = mul_floor(mul_floor(shrunk(feed.band, steps), SCALE - penalty), SCALE - basis)
-    yield from _violations(
-        [
-            ("gap-up", rise, mul_floor(SCALE + maintenance - funding, SCALE - basis)),
-            ("gap-down", mul_ceil(SCALE - maintenance + funding, SCALE + basis), fall),
-        ]
-    )
+    funding = funding_in_gap(parameters.funding, (steps + 1) * feed.step_interval)
+    rise = mul_ceil(grown(band, steps + 1), mul_ceil(SCALE + penalty, SCALE + basis) + funding)
+    above = mul_floor(mul_floor(SCALE + maintenance, SCALE - basis), SCALE - band)
+    below = mul_ceil(mul_ceil(SCALE - maintenance, SCALE + basis) + funding, SCALE + band)
+    fall = mul_floor(mul_floor(shrunk(band, steps + 1), SCALE - penalty), SCALE - basis)
+    yield from _violations([("gap-up", rise, above), ("gap-down", below, fall)])
+
+
+@rule("PARM-14")
+def gains_haircut_violations(parameters: MarketParameters, feed: FeedParameters) -> Iterator[Violation]:
+    """A gains haircut takes no more than the price moved since the variation mark: less than initial margin covers.
+
+    So an account that has just opened a position at initial margin survives the haircut that its side bears.
+    """
+    steps = div_ceil(parameters.mark.variation_interval, feed.step_interval) + 1
+    if steps > HAIRCUT_STEPS_MAX:
+        yield Violation("variation-steps-bounded", steps, HAIRCUT_STEPS_MAX)
+        return
+    initial = parameters.margin.tiers[0].initial if parameters.margin.tiers else 0
+    moved = mul_ceil(SCALE + feed.band, SCALE + parameters.mark.band)
+    covered = mul_floor(mul_floor(shrunk(feed.band, steps + 1), SCALE - parameters.mark.band), SCALE + initial)
+    yield from _violations([("haircut-within-initial", moved, covered)])
 
 
 @rule("PARM-9")
@@ -335,12 +374,14 @@ def market_violations(listing: MarketListing, feed: FeedParameters, maintenance:
             ("penalty-below-maintenance", liquidation.penalty + 1, maintenance),
             ("reward-at-most-penalty", liquidation.reward, liquidation.penalty),
             ("reward-floor-at-most-penalty", liquidation.reward_floor, liquidation.penalty),
-            ("critical-health-below-one", liquidation.critical_health, SCALE),
+            ("taker-fee-at-most-maintenance", trading.taker_fee, maintenance),
             ("open-interest-scale-ordered", margin.open_interest_lower, highest_lower),
             ("funding-interval-within-gap", funding.interval, funding.max_gap),
+            ("samples-fit", funding.interval, funding.sample_interval * SAMPLES_MAX),
         ]
     )
     found += gap_violations(parameters, feed, maintenance)
+    found += gains_haircut_violations(parameters, feed)
     return found
 
 
@@ -388,10 +429,13 @@ def pool_violations(pool: PoolParameters) -> list[Violation]:
 def haircut_violations(
     terms: CollateralTerms, collateral_feed: FeedParameters, steps: int, step_interval: int
 ) -> list[Violation]:
-    """A haircut covers the fall of its asset over the time of ``steps`` oracle steps of a market."""
-    own_steps = div_ceil(steps * step_interval, collateral_feed.step_interval)
-    covered = shrunk(collateral_feed.band, own_steps)
-    return list(_violations([(f"haircut-covers-gap {terms.asset}", SCALE - terms.haircut, covered)]))
+    """A haircut covers the fall of its asset over ``steps`` oracle steps of a market, and the conversion discount."""
+    own_steps = div_ceil((steps + 1) * step_interval, collateral_feed.step_interval) + 1
+    if own_steps > HAIRCUT_STEPS_MAX:
+        return [Violation(f"haircut-steps-bounded {terms.asset}", own_steps, HAIRCUT_STEPS_MAX)]
+    covered = mul_floor(shrunk(collateral_feed.band, own_steps), SCALE - terms.discount)
+    least = mul_ceil(SCALE - terms.haircut, SCALE + collateral_feed.band)
+    return list(_violations([(f"haircut-covers-gap {terms.asset}", least, covered)]))
 
 
 @rule("PARM-13")

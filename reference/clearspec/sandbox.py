@@ -34,15 +34,17 @@ PERCENT = 10**7
 
 TRADING = TradingParameters(10**6, 10**7, 20 * PERCENT, 0, 0, 0)
 MARGIN = MarginParameters((Tier(NOTIONAL_MAX, 10 * PERCENT, 5 * PERCENT),), 0, 0, 0, 1, 10**9, 60, 1)
-MARK = MarkParameters(1, 0, 10**5, 50 * PERCENT, 60)
-FUNDING = FundingParameters(3600, 3600, 3600, Aggregation.MEAN, 1, 0, InterestForm.CLAMPED, 0, 0)
+MARK = MarkParameters(1, 0, 10**5, 50 * PERCENT, 5)
+FUNDING = FundingParameters(3600, 3600, 3600, 10, Aggregation.MEAN, 1, 0, InterestForm.CLAMPED, 0, 0)
 LIQUIDATION = LiquidationParameters(PERCENT, PERCENT // 2, 0, 0, 10**9, 0, 0, 1, AMOUNT_MAX, 86400)
 MARKET = MarketParameters(TRADING, MARGIN, MARK, FUNDING, LIQUIDATION, 600)
 FEED = FeedParameters("BTC", ("s1",), 1, 0, 600, 10**9, PERCENT, 1, 10**9)
 ETH_FEED = FeedParameters("ETH", ("s1",), 1, 0, 600, 10**9, PERCENT, 1, 10**9)
 ETH = CollateralTerms("ETH", "ETH", 1, 20 * PERCENT, 5 * PERCENT, 10**12, 10**5)
 LAYERS = (Layer.INSURANCE_FUND, Layer.SKIN_IN_THE_GAME, Layer.TEAR_UP, Layer.GAINS_HAIRCUT)
-POOL = PoolParameters("main", "USD", AMOUNT_MAX, (ETH,), LAYERS, 0, 0, 10**9, AMOUNT_MAX, 0, 0, 0, "")
+POOL = PoolParameters(
+    "main", "USD", AMOUNT_MAX, (ETH,), LAYERS, 0, 0, 10**9, AMOUNT_MAX, 0, 0, 0, 0, AMOUNT_MAX, 86400, ""
+)
 LISTING = MarketListing("BTC-PERP", "main", "BTC", MarketKind.PERPETUAL, 0, MARKET)
 
 
@@ -82,10 +84,11 @@ class Sandbox:
         return receipt
 
     def open(self, account: str, cash: int = 0, pool: str = "main") -> None:
-        """Open an account owned by an actor of its own name, with a deposit."""
-        self.do(account, ev.OpenAccount(account, pool))
+        """Open an account owned by an actor of its own name (a backstop account by the administrator), with a deposit."""
+        owner = "admin" if self.state.pools[pool].backstop == account else account
+        self.do(owner, ev.OpenAccount(account, pool))
         if cash:
-            self.do(account, ev.Deposit(account, self.state.pools[pool].settlement_asset, cash))
+            self.do(owner, ev.Deposit(account, self.state.pools[pool].settlement_asset, cash))
 
     def price(self, price: int, feed: str = "BTC", time: int | None = None) -> int:
         """Post a price from every source of a feed; returns the index."""

@@ -18,13 +18,14 @@ from clearspec.events import (
     require_market,
 )
 from clearspec.ledger import Kind, balance, clearing, house, post, user
-from clearspec.margin import standing
+from clearspec.margin import Standing, standing
 from clearspec.numerics import TIME_MAX, cumulative_share, notional
 from clearspec.oracle import accrued_index
+from clearspec.parameters import Layer, PoolParameters
 from clearspec.rules import rule
-from clearspec.state import Market, MarketStatus
+from clearspec.state import Account, Market, MarketStatus
 from clearspec.trading import put_position, settle_owed
-from clearspec.waterfall import draw_insurance
+from clearspec.waterfall import draw_fund, draw_insurance
 
 
 @rule("SETTLE-1")
@@ -40,7 +41,8 @@ def delist(ctx: Context, action: Delist) -> Outcome:
     require(open_status and sooner, Reason.STATUS_NOT_ALLOWED, action.market)
     # EFFECT
     listing = replace(market.listing, expiry=expiry)
-    ctx.state.markets.put(action.market, replace(market, listing=listing, status=MarketStatus.REDUCE_ONLY))
+    status = MarketStatus.HALTED if market.status == MarketStatus.HALTED else MarketStatus.REDUCE_ONLY
+    ctx.state.markets.put(action.market, replace(market, listing=listing, status=status, delisted=True))
     return Outcome(amounts={"expiry": expiry})
 
 
@@ -76,14 +78,32 @@ def require_settling(ctx: Context, account: str, market: str) -> Market:
 
 
 @rule("SETTLE-5")
-def uncollectable(loss: int, net_liquidation_value: int) -> int:
-    """Part of a loss that its account cannot bear: its deficit, at most the loss."""
-    return min(loss, max(0, -net_liquidation_value))
+def uncollectable(loss: int, held: Standing, account: Account) -> int:
+    """Part of a loss that its account cannot bear: its deficit, at most the loss.
+
+    Nothing while the account has another position or collateral: it pays whole, and if that puts it in default the
+    waterfall takes it.
+    """
+    if len(account.markets) > 1 or held.collateral > 0:
+        return 0
+    return min(loss, max(0, -held.net_liquidation_value))
+
+
+@rule("SETTLE-5")
+def draw_layers(ctx: Context, pool: PoolParameters, market: str, missing: int, account: str) -> int:
+    """Draw on the pool's fund layers, in their order, for what an account cannot bear of a settled loss."""
+    drawn = 0
+    for layer in pool.layers:
+        if layer == Layer.INSURANCE_FUND:
+            drawn += draw_insurance(ctx, pool, [(market, missing - drawn)], account)
+        elif layer == Layer.SKIN_IN_THE_GAME:
+            drawn += draw_fund(ctx, pool, Kind.SKIN_IN_THE_GAME, missing - drawn, account)
+    return drawn
 
 
 @rule("SETTLE-4", "SETTLE-5")
 def settle_position(ctx: Context, action: SettlePosition) -> Outcome:
-    """First phase for one position: a gain becomes a claim, a loss is collected, what is missing insurance pays.
+    """First phase for one position: a gain becomes a claim, a loss is collected, what is missing the funds pay.
 
     What neither can pay is the market's shortfall and lowers the payout factor of the second phase.
     """
@@ -93,7 +113,7 @@ def settle_position(ctx: Context, action: SettlePosition) -> Outcome:
     account = state.accounts[action.account]
     found = state.positions.get((action.account, action.market))
     require(found is not None and found.size != 0, Reason.NO_POSITION, action.account)
-    deficit = standing(ctx, action.account).net_liquidation_value
+    held = standing(ctx, action.account)
     # SETTLE
     position = state.positions[action.account, action.market]
     settle_owed(ctx, account, action.market, position)
@@ -110,25 +130,24 @@ def settle_position(ctx: Context, action: SettlePosition) -> Outcome:
     else:
         put_position(ctx, account, action.market, 0, 0)
         state.settlements.put(action.market, settlement)
-        amounts = collect_loss(ctx, market, action.account, -value, deficit)
+        amounts = collect_loss(ctx, market, action.account, -value, uncollectable(-value, held, account))
     finish_collection(ctx, market)
     return Outcome((action.account,), amounts)
 
 
 @rule("SETTLE-5")
-def collect_loss(ctx: Context, market: Market, account: str, loss: int, worth: int) -> dict[str, int]:
-    """Collect a settled loss from the account, then from insurance, then note the shortfall."""
+def collect_loss(ctx: Context, market: Market, account: str, loss: int, missing: int) -> dict[str, int]:
+    """Collect a settled loss from the account, what it cannot bear from the funds, and note the shortfall."""
     state, market_id = ctx.state, market.listing.market
     pool = state.pools[market.listing.pool]
-    missing = uncollectable(loss, worth)
     cash = user(pool.settlement_asset, pool.pool, account)
     against = clearing(pool.settlement_asset, pool.pool, market_id)
-    insured = draw_insurance(ctx, pool, [(market_id, missing)], account)
+    insured = draw_layers(ctx, pool, market_id, missing, account)
     collected = loss - missing + insured
     post(state, ctx.postings, cash, against, collected, "SETTLE-5")
     settlement = state.settlements[market_id]
     state.settlements.put(market_id, replace(settlement, shortfall=settlement.shortfall + missing - insured))
-    return {"loss": loss, "collected": collected, "insurance_fund": insured}
+    return {"loss": loss, "collected": collected, "funds": insured}
 
 
 @rule("SETTLE-4", "SETTLE-6")
@@ -154,7 +173,9 @@ def finish_collection(ctx: Context, market: Market) -> None:
     post(state, ctx.postings, loss, against, uncovered, "SETTLE-7")
     settlement = state.settlements[market_id]
     pot = balance(state, against)
-    state.settlements.put(market_id, replace(settlement, pot=pot, shortfall=settlement.shortfall - uncovered))
+    state.settlements.put(
+        market_id, replace(settlement, pot=pot, shortfall=settlement.shortfall - uncovered, collected=True)
+    )
     if settlement.claims == 0:
         state.markets.put(market_id, replace(market, status=MarketStatus.CLOSED))
 
@@ -169,7 +190,7 @@ def pay_claim(ctx: Context, action: PayClaim) -> Outcome:
     state = ctx.state
     market = require_settling(ctx, action.account, action.market)
     settlement = state.settlements[action.market]
-    require(all_settled(ctx, action.market), Reason.POSITIONS_REMAIN, action.market)
+    require(settlement.collected, Reason.POSITIONS_REMAIN, action.market)
     position = state.positions.get((action.account, action.market))
     require(position is not None and position.cost < 0, Reason.NO_CLAIM, action.account)
     # EFFECT

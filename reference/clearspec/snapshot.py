@@ -40,6 +40,7 @@ RECORDS: dict[str, Any] = {
     "fundings": Funding,
     "open_interest": SizeOrZero,
     "budgets": Budget,
+    "pool_budgets": Budget,
     "settlements": Settlement,
     "accounts": Account,
     "positions": Position,
@@ -135,8 +136,8 @@ def _dangling(state: State) -> Iterator[tuple[str, str]]:
             yield f"feed {name}", "market"
     for name, pool in state.pools.items():
         feeds = [terms.feed for terms in pool.collateral]
-        if pool.pool != name or any(feed not in state.feeds for feed in feeds):
-            yield f"pool {name}", "feed"
+        if pool.pool != name or any(feed not in state.feeds for feed in feeds) or name not in state.pool_budgets:
+            yield f"pool {name}", "feed and budget"
     yield from _dangling_accounts(state)
 
 

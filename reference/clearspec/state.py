@@ -17,6 +17,7 @@ from clearspec.fields import (
     Balance,
     Id,
     Index,
+    Instant,
     Length,
     OptionalId,
     PriceOrZero,
@@ -109,22 +110,24 @@ FLAT = Position(0, 0, 0, 0)
 
 @dataclass(frozen=True, slots=True)
 class Market:
-    """A listed market: its listing, status, and the parameters from which a ramp started."""
+    """A listed market: its listing, status, the parameters from which a ramp started, and whether it is delisted."""
 
     listing: MarketListing
     status: MarketStatus
     before: MarketParameters
     ramp_start: Time
-    ramp_end: Time
+    ramp_end: Instant
+    delisted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """Mark price, the last second at which it is fresh, its smoothing state, the last variation-margin mark."""
+    """Mark price, the last second at which it is fresh, smoothing state and last sample, last variation-margin mark."""
 
     price: PriceOrZero
-    fresh_until: Time
+    fresh_until: Instant
     basis_sum: Wide
+    sample_time: Time
     variation_price: PriceOrZero
     variation_time: Time
 
@@ -144,7 +147,7 @@ class Funding:
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """What a market drew from its pool's insurance fund since ``start``: for deficits and for reward floors."""
+    """What a market, or a whole pool, drew on the insurance fund since ``start``: for deficits and reward floors."""
 
     start: Time
     deficits: AmountOrZero
@@ -153,7 +156,7 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """Final settlement of a market: accrued TWAP, price (0 until fixed), residual, shortfall and payout progress."""
+    """Final settlement of a market: accrued TWAP, price (0 until fixed), residual, shortfall, payout, progress."""
 
     accrued: Wide
     accrued_time: Time
@@ -163,6 +166,7 @@ class Settlement:
     pot: Balance
     claims: Balance
     claimed: Balance
+    collected: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +213,7 @@ class State:
     fundings: Table[str, Funding] = field(default_factory=lambda: Table("fundings"))
     open_interest: Table[str, SizeOrZero] = field(default_factory=lambda: Table("open_interest"))
     budgets: Table[str, Budget] = field(default_factory=lambda: Table("budgets"))
+    pool_budgets: Table[str, Budget] = field(default_factory=lambda: Table("pool_budgets"))
     settlements: Table[str, Settlement] = field(default_factory=lambda: Table("settlements"))
     accounts: Table[str, Account] = field(default_factory=lambda: Table("accounts"))
     positions: Table[tuple[str, str], Position] = field(default_factory=lambda: Table("positions"))
@@ -219,7 +224,8 @@ class State:
     def __post_init__(self) -> None:
         self.tables = (
             self.assets, self.pools, self.feeds, self.posts, self.markets, self.marks, self.fundings,
-            self.open_interest, self.budgets, self.settlements, self.accounts, self.positions, self.balances,
+            self.open_interest, self.budgets, self.pool_budgets, self.settlements, self.accounts, self.positions,
+            self.balances,
         )  # fmt: skip
 
     @rule("EVENT-7")

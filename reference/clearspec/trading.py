@@ -79,7 +79,7 @@ def fill(ctx: Context, account: Account, market: str, delta: int, price: int) ->
     return before.size, after.size
 
 
-@rule("TRADE-2")
+@rule("TRADE-2", "FALL-9")
 def put_position(ctx: Context, account: Account, market: str, size: int, cost: int) -> None:
     """Write a position that has just been settled, its indices those of now, and keep the account's list of markets."""
     funding = ctx.state.fundings[market]
@@ -169,12 +169,13 @@ def require_open_interest(ctx: Context, market: Market, before: int, trading: Tr
     require(allowed, Reason.OPEN_INTEREST_CAP_EXCEEDED, market.listing.market)
 
 
-@rule("NUM-9")
-def require_balance_range(ctx: Context, account: str) -> None:
-    """Reject unless the account's settlement balance is within its bounds."""
+@rule("TRADE-10", "NUM-9")
+def require_balance(ctx: Context, account: str, reducing: bool) -> None:
+    """Reject a settlement balance out of its range, or below the negative balance limit unless the fill reduces."""
     pool = ctx.state.pools[ctx.state.accounts[account].pool]
     cash = balance(ctx.state, user(pool.settlement_asset, pool.pool, account))
     require(-BALANCE_MAX <= cash <= BALANCE_MAX, Reason.BALANCE_OUT_OF_RANGE, account)
+    require(reducing or cash >= -pool.negative_balance_limit, Reason.NEGATIVE_BALANCE_LIMIT, account)
 
 
 def held_size(ctx: Context, account: str, market: str) -> int:
@@ -213,8 +214,8 @@ def trade(ctx: Context, action: Trade) -> Outcome:
         require(allowed, Reason.REDUCE_ONLY, account)
         require_caps(ctx, account, start, end, market)
     require_open_interest(ctx, market, interest, trading)
-    for account in parties:
-        require_balance_range(ctx, account)
+    for account, (start, end) in zip(parties, sizes, strict=True):
+        require_balance(ctx, account, reduces(start, end))
         require(fill_allowed(ctx, account), Reason.INSUFFICIENT_MARGIN, account)
     return Outcome(parties, {"taker_fee": fees[0], "maker_fee": fees[1]})
 
@@ -224,12 +225,13 @@ ALLOWED_STATUS = (MarketStatus.ACTIVE, MarketStatus.REDUCE_ONLY, MarketStatus.HA
 
 @rule("TRADE-9")
 def set_status(ctx: Context, action: SetStatus) -> Outcome:
-    """Make a market active, reduce-only or halted; settlement has its own events."""
+    """Make a market active, reduce-only or halted; settlement has its own events, and a delisted market stays so."""
     # CHECK
     require_administrator(ctx)
     require_market(ctx, action.market)
     market = ctx.state.markets[action.market]
-    allowed = market.status in ALLOWED_STATUS and action.status in ALLOWED_STATUS
+    reopens = market.delisted and action.status == MarketStatus.ACTIVE
+    allowed = market.status in ALLOWED_STATUS and action.status in ALLOWED_STATUS and not reopens
     require(allowed, Reason.STATUS_NOT_ALLOWED, action.market)
     # EFFECT
     ctx.state.markets.put(action.market, replace(market, status=action.status))

@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 
 from clearspec.events import Context, Outcome, Reason, ResolveDefault, require, require_account
 from clearspec.ledger import Kind, balance, clearing, house, post, user
-from clearspec.liquidation import current_budget
+from clearspec.liquidation import current_budget, renewed
 from clearspec.margin import position_exposure, standing
 from clearspec.numerics import BALANCE_MAX, INDEX_MAX, SCALE, clamp, cumulative_share, div_floor, notional
 from clearspec.parameters import FUND_LAYERS, Layer, PoolParameters
 from clearspec.rules import rule
 from clearspec.state import MarketStatus
-from clearspec.trading import held_size, novate
+from clearspec.trading import filled, held_size, novate
 
 SCORE_MAX = BALANCE_MAX
 
@@ -32,7 +32,7 @@ def rank_score(profit: int, cost: int, value: int, equity: int) -> int:
 
 @rule("FALL-6")
 def ranked_counterparties(ctx: Context, defaulter: str, market: str, size: int) -> list[str]:
-    """Accounts on the other side of a market, highest score first, then oldest account first.
+    """Accounts on the other side of a market: those above maintenance first, then by score, then the oldest first.
 
     The one scan over accounts in the reference.
     """
@@ -45,18 +45,18 @@ def ranked_counterparties(ctx: Context, defaulter: str, market: str, size: int) 
         if (position.size > 0) == (size > 0) or position.size == 0:
             continue
         part, held = position_exposure(ctx, market, position), standing(ctx, account)
-        scored.append((-rank_score(part.at_mark, position.cost, part.notional, held.margin_equity), ordinal, account))
-    return [account for _, _, account in sorted(scored)]
+        score = rank_score(part.at_mark, position.cost, part.notional, held.margin_equity)
+        scored.append((held.margin_equity <= held.maintenance, -score, ordinal, account))
+    return [account for _, _, _, account in sorted(scored)]
 
 
 @dataclass(frozen=True, slots=True)
 class TearUp:
-    """A counterparty whose position was torn up: ``size`` lots worth ``value`` atoms at mark."""
+    """A counterparty whose position was torn up: lots worth ``value`` atoms at mark, on which it gained ``gain``."""
 
     account: str
-    market: str
-    size: int
     value: int
+    gain: int
 
 
 @rule("FALL-7")
@@ -70,10 +70,12 @@ def close_at_mark(ctx: Context, account: str, market_id: str) -> Iterator[TearUp
         if left == 0:
             return
         piece = min(left, abs(held_size(ctx, other, market_id)))
+        delta = piece if size > 0 else -piece
+        _, gain = filled(state.positions[other, market_id], delta, price)
         buyer, seller = (other, account) if size > 0 else (account, other)
         novate(ctx, buyer, seller, market_id, piece, price)
         left -= piece
-        yield TearUp(other, market_id, piece, notional(piece, price))
+        yield TearUp(other, notional(piece, price), gain)
 
 
 @rule("FALL-8")
@@ -85,9 +87,10 @@ def tear_up_capacity(ctx: Context, account: str) -> int:
 
 @rule("FALL-8")
 def charge_tear_ups(ctx: Context, defaulter: str, torn: list[TearUp], deficit: int) -> int:
-    """Charge the torn-up counterparties by closed value, by cumulative floor, each at most its capacity.
+    """Charge the torn-up counterparties by closed value, by cumulative floor.
 
-    Returns what they bore; the rest falls to the next layer.
+    Each is charged at most its gain on what was closed and its capacity. Returns what they bore; the rest falls to
+    the next layer.
     """
     pool = ctx.state.pools[ctx.state.accounts[defaulter].pool]
     total = sum(part.value for part in torn)
@@ -95,7 +98,7 @@ def charge_tear_ups(ctx: Context, defaulter: str, torn: list[TearUp], deficit: i
     for part in torn:
         share = cumulative_share(deficit, before, before + part.value, total)
         before += part.value
-        charge = min(share, tear_up_capacity(ctx, part.account))
+        charge = min(share, max(0, part.gain), tear_up_capacity(ctx, part.account))
         debit = user(pool.settlement_asset, pool.pool, part.account)
         credit = user(pool.settlement_asset, pool.pool, defaulter)
         post(ctx.state, ctx.postings, debit, credit, charge, "FALL-8")
@@ -116,8 +119,13 @@ def haircut_step(share: int, lots: int, gain: int, index: int) -> int:
 
 @rule("FALL-9")
 def haircut_gains(ctx: Context, defaulter: str, market: str, share: int) -> int:
-    """Take a haircut from the side that won since the last variation-margin mark; returns what it bore."""
+    """Take a haircut from the side that won since the last variation-margin mark; returns what it bore.
+
+    Nothing in a market whose settlement price is fixed: its gains are claims, with a payout factor of their own.
+    """
     state = ctx.state
+    if state.markets[market].status in (MarketStatus.SETTLING, MarketStatus.CLOSED):
+        return 0
     mark, funding, lots = state.marks[market], state.fundings[market], state.open_interest[market]
     move = mark.price - mark.variation_price
     index = funding.haircut_long if move >= 0 else funding.haircut_short
@@ -148,25 +156,32 @@ def parts_by_market(deficit: int, weights: list[tuple[str, int]]) -> list[tuple[
 
 @rule("FALL-5")
 def draw_insurance(ctx: Context, pool: PoolParameters, parts: list[tuple[str, int]], credit: str) -> int:
-    """Draw on the pool's insurance fund for each market's part, within the market's cap for the interval."""
+    """Draw on the pool's insurance fund for each market's part, within the market's cap and the pool's."""
     state = ctx.state
-    fund = house(pool.settlement_asset, pool.pool, Kind.INSURANCE_FUND)
     drawn = 0
     for market, part in parts:
         listed = state.markets[market]
         budget = current_budget(ctx, listed)
         room = max(0, listed.listing.parameters.liquidation.insurance_cap - budget.deficits)
-        amount = min(part, room, max(0, balance(state, fund)))
-        target = user(pool.settlement_asset, pool.pool, credit)
-        post(state, ctx.postings, fund, target, amount, "FALL-5")
+        amount = draw_pool_insurance(ctx, pool, min(part, room), credit)
         state.budgets.put(market, replace(budget, deficits=budget.deficits + amount))
         drawn += amount
     return drawn
 
 
 @rule("FALL-5")
+def draw_pool_insurance(ctx: Context, pool: PoolParameters, deficit: int, credit: str) -> int:
+    """Draw on the pool's insurance fund within the pool's cap for the interval."""
+    budget = renewed(ctx.state.pool_budgets[pool.pool], ctx.time, pool.budget_interval)
+    room = max(0, pool.insurance_cap - budget.deficits)
+    amount = draw_fund(ctx, pool, Kind.INSURANCE_FUND, min(deficit, room), credit)
+    ctx.state.pool_budgets.put(pool.pool, replace(budget, deficits=budget.deficits + amount))
+    return amount
+
+
+@rule("FALL-5")
 def draw_fund(ctx: Context, pool: PoolParameters, kind: Kind, deficit: int, credit: str) -> int:
-    """Draw on a fund of the pool that has no cap by market; returns what it bore."""
+    """Draw on a fund of the pool as far as it reaches; returns what it bore."""
     fund = house(pool.settlement_asset, pool.pool, kind)
     amount = min(deficit, max(0, balance(ctx.state, fund)))
     post(ctx.state, ctx.postings, fund, user(pool.settlement_asset, pool.pool, credit), amount, "FALL-5")
@@ -175,7 +190,7 @@ def draw_fund(ctx: Context, pool: PoolParameters, kind: Kind, deficit: int, cred
 
 @rule("FALL-2")
 def seize_collateral_dust(ctx: Context, pool: PoolParameters, account: str) -> None:
-    """Collateral that is worth nothing at index passes to the insurance fund in kind."""
+    """Collateral worth no more than dust passes to the insurance fund in kind."""
     for terms in pool.collateral:
         held = user(terms.asset, pool.pool, account)
         fund = house(terms.asset, pool.pool, Kind.INSURANCE_FUND)
@@ -206,7 +221,7 @@ def bear(ctx: Context, case: Resolution, layer: Layer) -> int:
     if layer == Layer.INSURANCE_FUND and case.weights:
         return draw_insurance(ctx, case.pool, parts_by_market(remaining, case.weights), case.account)
     if layer == Layer.INSURANCE_FUND:
-        return draw_fund(ctx, case.pool, Kind.INSURANCE_FUND, remaining, case.account)
+        return draw_pool_insurance(ctx, case.pool, remaining, case.account)
     if layer == Layer.SKIN_IN_THE_GAME:
         return draw_fund(ctx, case.pool, Kind.SKIN_IN_THE_GAME, remaining, case.account)
     if layer == Layer.TEAR_UP:
@@ -233,13 +248,14 @@ def resolve_default(ctx: Context, action: ResolveDefault) -> Outcome:
     require_account(ctx, account)
     held = standing(ctx, account)
     require(held.net_liquidation_value < 0, Reason.NOT_IN_DEFAULT, account)
-    require(held.collateral == 0, Reason.COLLATERAL_REMAINS, account)
+    pool = state.pools[state.accounts[account].pool]
+    require(held.collateral <= pool.dust, Reason.COLLATERAL_REMAINS, account)
     markets = state.accounts[account].markets
     settling = [market for market in markets if state.markets[market].status == MarketStatus.SETTLING]
     require(not settling, Reason.CLAIMS_PENDING, account)
     # EFFECT
-    pool = state.pools[state.accounts[account].pool]
-    case = Resolution(account, pool, -held.net_liquidation_value, market_weights(ctx, account), [], {})
+    deficit = held.collateral - held.net_liquidation_value
+    case = Resolution(account, pool, deficit, market_weights(ctx, account), [], {})
     funds = [layer for layer in pool.layers if layer in FUND_LAYERS]
     for layer in funds:
         case.borne[layer.value] = bear(ctx, case, layer)

@@ -1,0 +1,1 @@
+"""The ``clearspec`` command: it runs scenarios, explains rules and writes schemas."""

@@ -1,0 +1,27 @@
+"""Exit codes, and input that is refused with one line on standard error."""
+
+from __future__ import annotations
+
+from typing import IO, Any
+
+import click
+
+from clearspec_command.display import plain
+
+WELL = 0
+FAILED = 1
+BAD_INPUT = 2
+INTERRUPTED = 130
+
+EXIT_CODES = """Exit codes: 0 all is well; 1 an invariant broke, an expectation was missed or a file differs;
+2 bad input, or an output that cannot be written; 130 interrupted."""
+
+
+class BadInput(click.ClickException):
+    """Input that is refused: one line on standard error, exit code 2."""
+
+    exit_code = BAD_INPUT
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Print the message as one line."""
+        click.echo(f"error: {plain(self.message)}", file=file, err=file is None)

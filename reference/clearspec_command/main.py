@@ -1,0 +1,121 @@
+"""The ``clearspec`` command: gathers every sub-command that a part of the project registers."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import tomllib
+from collections.abc import Sequence
+from importlib import import_module, metadata
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import click
+
+from clearspec_command.failures import BAD_INPUT, EXIT_CODES, INTERRUPTED, WELL, BadInput
+
+DISTRIBUTION = "clearspec"
+GROUP = "clearspec.commands"
+OWN = {
+    "run": "clearspec_command.run:command",
+    "explain": "clearspec_command.explain:command",
+    "bench": "clearspec_command.bench:command",
+    "schemas": "clearspec_command.schemas:command",
+}
+"""The commands of this package, which are there also where the distribution is not installed."""
+
+PROJECT = Path(__file__).resolve().parents[2] / "pyproject.toml"
+
+
+def project() -> dict[str, Any]:
+    """The project table of the checkout; empty elsewhere."""
+    try:
+        table = tomllib.loads(PROJECT.read_text(encoding="utf-8"))["project"]
+    except (OSError, tomllib.TOMLDecodeError, KeyError):
+        return {}
+    return dict(table) if table.get("name") == DISTRIBUTION else {}
+
+
+def registered() -> dict[str, str]:
+    """Name of every command to where it stands (``module:attribute``): our own, the checkout's, what is installed."""
+    checkout = project().get("entry-points", {}).get(GROUP, {})
+    installed = {entry.name: entry.value for entry in metadata.entry_points(group=GROUP)}
+    return {**OWN, **checkout, **installed}
+
+
+def version() -> str:
+    """Version of the installed distribution, or of the checkout."""
+    try:
+        return metadata.version(DISTRIBUTION)
+    except metadata.PackageNotFoundError:
+        return f"{project().get('version', 'unknown')} (not installed)"
+
+
+def absent(name: str, error: Exception) -> click.Command:
+    """A command that stands for one that cannot be loaded, and says why."""
+
+    def refuse() -> None:
+        raise BadInput(f"the command {name} cannot be loaded: {error}")
+
+    help_text = f"(not available: {error})"
+    options = {"ignore_unknown_options": True, "allow_extra_args": True}
+    return click.Command(name, callback=refuse, help=help_text, context_settings=options, add_help_option=False)
+
+
+class Commands(click.Group):
+    """A group whose commands are loaded when they are asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names of all commands."""
+        return sorted(registered())
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Load a command; one whose module cannot be imported says so when it is used."""
+        place = registered().get(cmd_name)
+        if place is None:
+            return None
+        module, _, attribute = place.partition(":")
+        try:
+            found = getattr(import_module(module), attribute)
+        except (ImportError, AttributeError) as error:
+            return absent(cmd_name, error)
+        return found if isinstance(found, click.Command) else absent(cmd_name, TypeError(f"{place} is no command"))
+
+
+EPILOG = f"""
+Example: clearspec run first-default.toml --html run.html
+
+Example: clearspec explain insufficient_margin
+
+{EXIT_CODES}
+"""
+
+
+@click.group(cls=Commands, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(version(), prog_name="clearspec", message="%(prog)s %(version)s")
+def group() -> None:
+    """A derivatives clearinghouse whose rules are code: run scenarios, read rules, check engines."""
+
+
+def _stop(signum: int, frame: FrameType | None) -> None:
+    """End on a signal as on any error, so that nothing half-written stays behind."""
+    sys.exit(128 + signum)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; returns its exit code."""
+    signal.signal(signal.SIGTERM, _stop)
+    try:
+        code = group.main(
+            args=None if arguments is None else list(arguments), prog_name="clearspec", standalone_mode=False
+        )
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("interrupted", err=True)
+        return INTERRUPTED
+    except BrokenPipeError:
+        return BAD_INPUT
+    return code if isinstance(code, int) else WELL
