@@ -1,0 +1,1 @@
+"""Conformance of other engines to the reference: published cases, replays of real history."""

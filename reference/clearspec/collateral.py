@@ -23,7 +23,7 @@ from clearspec.events import (
     require_owner,
     require_pool,
 )
-from clearspec.ledger import Kind, balance, custody_held, house, post, uncovered_loss, user
+from clearspec.ledger import Kind, balance, custody_held, custody_of_users, house, post, uncovered_loss, user
 from clearspec.margin import Standing, collateral_price, index_value, is_liquidatable, outflow_allowed, standing
 from clearspec.numerics import BALANCE_MAX, SCALE, div_ceil
 from clearspec.parameters import CollateralTerms, PoolParameters
@@ -98,9 +98,9 @@ def require_holding(ctx: Context, pool: PoolParameters, account: str, asset: str
 
 @rule("COLL-4", "COLL-6")
 def require_custody(ctx: Context, pool: PoolParameters, asset: str, amount: int) -> None:
-    """Reject money leaving a pool while its gate is shut, or more than the pool holds in custody."""
+    """Reject money leaving a pool while its gate is shut, or more than it holds beyond what its funds own."""
     require(not is_gated(ctx, pool), Reason.WITHDRAWALS_GATED, pool.pool)
-    require(custody_held(ctx.state, asset, pool.pool) >= amount, Reason.INSUFFICIENT_CUSTODY, pool.pool)
+    require(custody_of_users(ctx.state, asset, pool.pool) >= amount, Reason.INSUFFICIENT_CUSTODY, pool.pool)
 
 
 @rule("COLL-6")
@@ -278,8 +278,9 @@ def collect_fees(ctx: Context, action: CollectFees) -> Outcome:
     require_pool(ctx, action.pool)
     pool = ctx.state.pools[action.pool]
     treasury = house(pool.settlement_asset, pool.pool, Kind.FEE_TREASURY)
-    require(balance(ctx.state, treasury) >= action.amount, Reason.INSUFFICIENT_FUND, action.pool)
-    require_custody(ctx, pool, pool.settlement_asset, action.amount)
+    owned = balance(ctx.state, treasury)
+    require(owned >= action.amount, Reason.INSUFFICIENT_FUND, action.pool)
+    require_custody(ctx, pool, pool.settlement_asset, action.amount - owned)
     # EFFECT
     custody = house(pool.settlement_asset, pool.pool, Kind.CUSTODY)
     post(ctx.state, ctx.postings, treasury, custody, action.amount, "COLL-10")

@@ -131,7 +131,10 @@ REASONS: dict[Reason, tuple[str, str]] = {
         "COLL-4",
         "The account holds less of the collateral asset than the amount.",
     ),
-    Reason.INSUFFICIENT_CUSTODY: ("COLL-4", "The pool holds less of the asset in custody than the amount."),
+    Reason.INSUFFICIENT_CUSTODY: (
+        "COLL-4",
+        "The pool holds less of the asset in custody, beyond what its funds own, than the amount.",
+    ),
     Reason.WITHDRAWALS_GATED: ("COLL-6", "The pool's uncovered loss is above its gate threshold."),
     Reason.BELOW_INITIAL_MARGIN: ("COLL-5", "The outflow would leave the account below its initial margin."),
     Reason.NEGATIVE_BALANCE_LIMIT: (
@@ -167,7 +170,10 @@ REASONS: dict[Reason, tuple[str, str]] = {
     Reason.NOT_PERPETUAL: ("FUND-1", "The market is not a trading perpetual and takes no funding."),
     Reason.FUNDING_NOT_DUE: ("FUND-5", "The funding interval has not passed."),
     Reason.FUNDING_DUE: ("FUND-5", "Funding must be accrued before its parameters may change."),
-    Reason.SAMPLE_TOO_SOON: ("ORCL-6", "The sample interval since the market's last book sample, or its listing, has not passed."),
+    Reason.SAMPLE_TOO_SOON: (
+        "ORCL-6",
+        "The sample interval since the market's last book sample, or its listing, has not passed.",
+    ),
     Reason.NO_POSITION: ("LIQ-1", "The account holds no position in the market."),
     Reason.NOT_LIQUIDATABLE: (
         "LIQ-1",

@@ -296,13 +296,13 @@ class Expectation:
 
     statement: Prose
     measure: Measure
-    subject: OptionalId
-    kind: Kind | None
-    asset: OptionalId
-    pool: OptionalId
     published: Wide
     tolerance: Ratio
     source: Prose
+    subject: OptionalId = ""
+    kind: Kind = Kind.USER
+    asset: OptionalId = ""
+    pool: OptionalId = ""
     since: SequenceOrZero = 0
 
 

@@ -110,7 +110,9 @@ def read(data: bytes, name: str, atoms: int, column: str = "") -> History:
     lines = csv.reader(io.StringIO(_text(data, name), newline=""), strict=True)
     columns = _columns(name, _header(lines, name), column.strip().lower())
     if columns.prices and atoms < 1:
-        raise HistoryError(name, 1, columns.names[columns.prices[0]], "to know the settlement atoms of a price of 1")
+        raise HistoryError(
+            name, 1, columns.names[columns.prices[0]], "a unit: the settlement atoms of one lot at a price of 1"
+        )
     rows = _rows(lines, name, columns, atoms)
     points = tuple(_points(name, rows, columns))
     if len(points) > MOST_POINTS:

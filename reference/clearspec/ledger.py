@@ -81,6 +81,13 @@ def custody_held(state: State, asset: str, pool: str) -> int:
     return -balance(state, house(asset, pool, Kind.CUSTODY))
 
 
+@rule("LEDG-4")
+def custody_of_users(state: State, asset: str, pool: str) -> int:
+    """Atoms of an asset in custody beyond what the pool's funds and treasury own."""
+    funds = (Kind.INSURANCE_FUND, Kind.SKIN_IN_THE_GAME, Kind.FEE_TREASURY)
+    return custody_held(state, asset, pool) - sum(balance(state, house(asset, pool, fund)) for fund in funds)
+
+
 @rule("LEDG-5")
 def uncovered_loss(state: State, pool: str) -> int:
     """Atoms of settlement asset that claims on a pool exceed its assets by."""

@@ -84,7 +84,7 @@ class Sandbox:
         return receipt
 
     def open(self, account: str, cash: int = 0, pool: str = "main") -> None:
-        """Open an account owned by an actor of its own name (a backstop account by the administrator), with a deposit."""
+        """Open an account owned by an actor of its own name, or a backstop account of the admin, with a deposit."""
         owner = "admin" if self.state.pools[pool].backstop == account else account
         self.do(owner, ev.OpenAccount(account, pool))
         if cash:

@@ -105,11 +105,49 @@ def load(text: str, toml: bool) -> Scenario:
     """
     raw = _parse_toml(text) if toml else parse(text)
     found = decode(Scenario, expanded(raw))
-    times = [step.time for step in found.steps]
-    if times != sorted(times):
-        place = next(place for place, time in enumerate(times) if place and time < times[place - 1])
-        raise DecodeError(Fault.INCONSISTENT, f"$.steps[{place}].time", "a time not before that of the step above")
+    for path, expected in inconsistencies(found):
+        raise DecodeError(Fault.INCONSISTENT, path, expected)
     return found  # type: ignore[no-any-return]
+
+
+def inconsistencies(scenario: Scenario) -> Iterator[tuple[str, str]]:
+    """Places where the parts of a scenario contradict each other, and what was expected there."""
+    feeds = {feed.feed for feed in scenario.genesis.feeds}
+    markets = {listing.market for listing in scenario.genesis.markets}
+    start = scenario.genesis.time
+    yield from _disorder("$.steps", [step.time for step in scenario.steps], start)
+    for place, path in enumerate(scenario.prices):
+        if path.feed not in feeds:
+            yield f"$.prices[{place}].feed", f"one of the feeds {', '.join(sorted(feeds))}"
+        yield from _disorder(f"$.prices[{place}].points", [point.time for point in path.points], start)
+    for place, premium in enumerate(scenario.premiums):
+        if premium.market not in markets:
+            yield f"$.premiums[{place}].market", f"one of the markets {', '.join(sorted(markets))}"
+        yield from _disorder(f"$.premiums[{place}].points", [point.time for point in premium.points], start)
+    if scenario.premiums and not scenario.genesis.venues:
+        yield "$.genesis.venues", "a venue to post the premiums"
+    names = [variant.name for variant in scenario.variants]
+    for place, variant in enumerate(scenario.variants):
+        if variant.name in names[:place]:
+            yield f"$.variants[{place}].name", "each name once"
+        yield from _odd_expectations(f"$.variants[{place}].expect", variant, len(scenario.steps))
+
+
+def _disorder(path: str, times: list[int], start: int) -> Iterator[tuple[str, str]]:
+    """The first time that is before the one above it, or before genesis."""
+    for place, (before, time) in enumerate(zip([start, *times], times, strict=False)):
+        if time < before:
+            yield f"{path}[{place}].time", f"a time not before {before}"
+            return
+
+
+def _odd_expectations(path: str, variant: Variant, steps: int) -> Iterator[tuple[str, str]]:
+    """Expectations that look at a step or a reason that does not exist."""
+    for place, expectation in enumerate(variant.expect):
+        if expectation.since > steps:
+            yield f"{path}[{place}].since", f"a step, 0 to {steps}"
+        if expectation.measure == Measure.REJECTIONS and expectation.subject not in Reason.__members__.values():
+            yield f"{path}[{place}].subject", "a rejection reason"
 
 
 def _parse_toml(text: str) -> Any:
@@ -260,9 +298,10 @@ def measured(player: Player, expectation: Expectation) -> int:
         wanted = Reason(expectation.subject)
         return sum(1 for item in player.played if item.receipt.reason == wanted)
     if expectation.measure == Measure.NET_LIQUIDATION_VALUE:
+        if expectation.subject not in player.state.accounts:
+            raise DecodeError(Fault.INCONSISTENT, "$.variants.expect", f"an account, not {expectation.subject!r}")
         return standing(Context(player.state, player.state.time), expectation.subject).net_liquidation_value
-    kind = "" if expectation.kind is None else expectation.kind.value
-    key = (expectation.asset, expectation.pool, kind, expectation.subject)
+    key = (expectation.asset, expectation.pool, expectation.kind.value, expectation.subject)
     now = balance(player.state, key)
     if expectation.measure == Measure.BALANCE:
         return now

@@ -13,7 +13,7 @@ from clearspec.numerics import BALANCE_MAX, INDEX_MAX, SCALE, clamp, cumulative_
 from clearspec.parameters import FUND_LAYERS, Layer, PoolParameters
 from clearspec.rules import rule
 from clearspec.state import MarketStatus
-from clearspec.trading import filled, held_size, novate
+from clearspec.trading import held_size, novate
 
 SCORE_MAX = BALANCE_MAX
 
@@ -52,11 +52,10 @@ def ranked_counterparties(ctx: Context, defaulter: str, market: str, size: int) 
 
 @dataclass(frozen=True, slots=True)
 class TearUp:
-    """A counterparty whose position was torn up: lots worth ``value`` atoms at mark, on which it gained ``gain``."""
+    """A counterparty of whose position lots worth ``value`` atoms at mark were torn up."""
 
     account: str
     value: int
-    gain: int
 
 
 @rule("FALL-7")
@@ -70,12 +69,10 @@ def close_at_mark(ctx: Context, account: str, market_id: str) -> Iterator[TearUp
         if left == 0:
             return
         piece = min(left, abs(held_size(ctx, other, market_id)))
-        delta = piece if size > 0 else -piece
-        _, gain = filled(state.positions[other, market_id], delta, price)
         buyer, seller = (other, account) if size > 0 else (account, other)
         novate(ctx, buyer, seller, market_id, piece, price)
         left -= piece
-        yield TearUp(other, notional(piece, price), gain)
+        yield TearUp(other, notional(piece, price))
 
 
 @rule("FALL-8")
@@ -86,24 +83,35 @@ def tear_up_capacity(ctx: Context, account: str) -> int:
 
 
 @rule("FALL-8")
-def charge_tear_ups(ctx: Context, defaulter: str, torn: list[TearUp], deficit: int) -> int:
-    """Charge the torn-up counterparties by closed value, by cumulative floor.
+def tear_up_rooms(ctx: Context, torn: list[TearUp]) -> list[int]:
+    """What each torn-up piece may be charged: its value at mark, and all pieces of an account its capacity."""
+    left = {part.account: tear_up_capacity(ctx, part.account) for part in torn}
+    rooms = []
+    for part in torn:
+        room = min(part.value, left[part.account])
+        left[part.account] -= room
+        rooms.append(room)
+    return rooms
 
-    Each is charged at most its gain on what was closed and its capacity. Returns what they bore; the rest falls to
-    the next layer.
+
+@rule("FALL-8")
+def charge_tear_ups(ctx: Context, defaulter: str, torn: list[TearUp], deficit: int) -> int:
+    """Charge the torn-up counterparties in proportion to their rooms, by cumulative floor.
+
+    No share exceeds its room. Returns what they bore; the rest falls to the next layer.
     """
     pool = ctx.state.pools[ctx.state.accounts[defaulter].pool]
-    total = sum(part.value for part in torn)
-    before = borne = 0
-    for part in torn:
-        share = cumulative_share(deficit, before, before + part.value, total)
-        before += part.value
-        charge = min(share, max(0, part.gain), tear_up_capacity(ctx, part.account))
+    rooms = tear_up_rooms(ctx, torn)
+    total = sum(rooms)
+    charged = min(deficit, total)
+    before = 0
+    for part, room in zip(torn, rooms, strict=True):
+        charge = cumulative_share(charged, before, before + room, max(1, total))
+        before += room
         debit = user(pool.settlement_asset, pool.pool, part.account)
         credit = user(pool.settlement_asset, pool.pool, defaulter)
         post(ctx.state, ctx.postings, debit, credit, charge, "FALL-8")
-        borne += charge
-    return borne
+    return charged
 
 
 @rule("FALL-9")
@@ -232,12 +240,16 @@ def bear(ctx: Context, case: Resolution, layer: Layer) -> int:
 
 @rule("FALL-4")
 def market_weights(ctx: Context, account: str) -> list[tuple[str, int]]:
-    """Markets of a defaulter with the value of its positions at mark; once flat, the market that it left last."""
-    record = ctx.state.accounts[account]
-    if record.markets:
-        prices = ((market, ctx.state.marks[market].price) for market in record.markets)
-        return [(market, notional(abs(held_size(ctx, account, market)), price)) for market, price in prices]
-    return [(record.last_market, 1)] if record.last_market else []
+    """Markets that a deficit came from, weighted by the loss at mark of the defaulter's positions.
+
+    Without an open loss the market that the account left last; an account that never held a position has none.
+    """
+    record, state = ctx.state.accounts[account], ctx.state
+    parts = [(market, position_exposure(ctx, market, state.positions[account, market])) for market in record.markets]
+    losses = [(market, -part.at_mark) for market, part in parts if part.at_mark < 0]
+    if losses or not record.last_market:
+        return losses
+    return [(record.last_market, 1)]
 
 
 @rule("FALL-1", "FALL-3", "FALL-10")

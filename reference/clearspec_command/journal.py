@@ -101,10 +101,10 @@ def day_of(time: int) -> str:
     """The calendar day of a time.
 
     Raises:
-        BadInput: the day after it is beyond the calendar.
+        BadInput: there is no such day.
     """
-    if time // 86400 >= LAST_DAY:
-        raise BadInput(f"--journal: the time {time} has no calendar day before 9999-12-31")
+    if time // 86400 > LAST_DAY:
+        raise BadInput(f"--journal: the time {time} is beyond the calendar, which ends with 9999-12-31")
     return (EPOCH + timedelta(days=time // 86400)).date().isoformat()
 
 
@@ -116,7 +116,7 @@ def quoted(text: str) -> str:
 def journal(run: Run) -> Iterator[str]:
     """The lines of a run's journal."""
     chart, state = Chart(run.display), run.player.state
-    start, end = day_of(state.time if not run.player.played else run.player.played[0].event.time), state.time
+    start, tomorrow = day_of(run.scenario.genesis.time), day_of(state.time + 86400)
     keys = list(state.balances)
     yield f'option "title" {quoted(run.scenario.title)}'
     for asset in dict.fromkeys(run.display.settlement.values()):
@@ -129,7 +129,6 @@ def journal(run: Run) -> Iterator[str]:
     for item in run.player.played:
         yield from transaction(chart, item)
     yield ""
-    tomorrow = day_of(end + 86400)
     for key, amount in state.balances.items():
         yield f"{tomorrow} balance {chart.account(key)}  {_asserted(chart, -amount, key[0])}"
 

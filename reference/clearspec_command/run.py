@@ -34,6 +34,9 @@ Example: clearspec run crash.toml --prices BTC=my-bars.csv.gz --unit BTC=10000 -
 """
 
 
+PROGRESS_STEPS = 200
+"""About how often the bar of a run moves."""
+
 Teller = Callable[[int], Tell | None]
 """Gives each run, by its place, what it tells its progress to."""
 
@@ -161,7 +164,9 @@ def command(
     perpetual of the feed). The market's own funding parameters decide what rate follows: samples that min_samples
     misses count as zero, the damper and the cap apply.
 
-    The times of all files are moved together, so that the earliest falls at the scenario's first price.
+    The times of all files are moved together, so that the earliest falls at the scenario's first price. Once the index
+    has arrived at a price, nothing is posted until the next one: with points further apart than the feed's max_age the
+    markets are stale in between, as they would be.
 
     Output files take their place only when all is done. The keys of --json are documented in the README of the command;
     with --json, --journal, --log or --html to - (standard output) no report is printed.
@@ -234,7 +239,15 @@ def progress_bar(scenario: Scenario, count: int) -> Iterator[Teller]:
         task = bar.add_task("playing", total=total * count)
 
         def teller(place: int) -> Tell:
-            return lambda time: bar.update(task, completed=place * total + min(total, time - first))
+            told = [place * total]
+
+            def tell(time: int) -> None:
+                done = place * total + min(total, time - first)
+                if (done - told[0]) * PROGRESS_STEPS >= total:
+                    told[0] = done
+                    bar.update(task, completed=done)
+
+            return tell
 
         yield teller
 

@@ -126,25 +126,39 @@ def settling(genesis: ev.Genesis | None = None, price: int = 100) -> Sandbox:
 
 
 def rich(trips: int = 49) -> Sandbox:
-    """``a`` won ``trips`` x 2**20 x (2**36 - 100) atoms from ``b``, who holds collateral worth far more.
+    """``a`` won ``trips`` x 2**20 x (2**36 - 100) atoms from four others, whose collateral is worth far more.
 
-    49 trips are just below 49 x 2**56, so that 2**60 = 16 x 2**56 more is above 2**62 = 64 x 2**56.
+    49 trips are just below 49 x 2**56, so that 2**60 = 16 x 2**56 more is above 2**62 = 64 x 2**56. Each of the four
+    loses at most 17 x 2**56: it may open a position while it owes no more than 2**60.
     """
     trading = replace(sb.TRADING, max_position=2**20, max_open_interest=2**20, price_band=SCALE - 1)
     listing = replace(sb.LISTING, parameters=replace(sb.MARKET, trading=trading))
     feeds = (replace(sb.FEED, max_price=PRICE_MAX), sb.ETH_FEED)
-    sandbox = Sandbox(sb.genesis(markets=(listing,), feeds=feeds))
+    pool = replace(sb.POOL, negative_balance_limit=AMOUNT_MAX)
+    sandbox = Sandbox(sb.genesis(pool=pool, markets=(listing,), feeds=feeds))
     sandbox.check = False
     sandbox.price(PRICE_MAX)
     sandbox.price(10**9, "ETH")
-    for account in ("a", "b", "c"):
+    for account in ("a", "c"):
         sandbox.open(account)
-    sandbox.do("b", ev.Deposit("b", "ETH", 10**12))
-    for _ in range(trips):
-        sandbox.trade("a", "b", 2**20, 100)
-        sandbox.trade("b", "a", 2**20, PRICE_MAX)
+    losers = [f"b{place}" for place in range(4)]
+    for loser in losers:
+        sandbox.open(loser)
+        sandbox.do(loser, ev.Deposit(loser, "ETH", 10**12 // 4))
+    for trip in range(trips):
+        sandbox.trade("a", losers[trip % 4], 2**20, 100)
+        sandbox.trade(losers[trip % 4], "a", 2**20, PRICE_MAX)
     assert sandbox.cash("a") == trips * 2**20 * (PRICE_MAX - 100)
     sandbox.check = True
+    return sandbox
+
+
+def full_custody() -> Sandbox:
+    """Custody holds 2**62 atoms of the settlement asset, the most that a balance may be; ``b`` owns 1000 of them."""
+    sandbox = Sandbox()
+    sandbox.open("b", 1000)
+    for share in (AMOUNT_MAX, AMOUNT_MAX, AMOUNT_MAX, AMOUNT_MAX - 1000):
+        sandbox.do("k", ev.Contribute("main", ev.Fund.INSURANCE_FUND, share))
     return sandbox
 
 
@@ -451,6 +465,15 @@ def fill_before_any_price() -> Case:
     return Case(s, probe(s, "venue", ev.Trade(PERP, "a", "b", 1, 100, ev.Side.SELLER)), PERP)
 
 
+@case(Reason.STALE_PRICE)
+def conversion_of_an_asset_without_a_price() -> Case:
+    s = Sandbox()
+    s.open("a")
+    s.open("b", 1000)
+    s.do("a", ev.Deposit("a", "ETH", 1))
+    return Case(s, probe(s, "b", ev.Convert("a", "b", "ETH", 1)), "ETH")
+
+
 @case(Reason.CROSSED_BOOK)
 def bid_above_ask() -> Case:
     s = priced()
@@ -564,13 +587,31 @@ def transfer_above_largest_balance() -> Case:
 
 @case(Reason.BALANCE_OUT_OF_RANGE)
 def fill_above_largest_balance() -> Case:
-    # 2**60 and 48 more gains of almost 2**56 fit; the next sale, again of almost 2**56, does not.
+    # 2**60 and 48 gains of almost 2**56 fit; the next sale, again for almost 2**56, does not.
     s = rich(48)
     s.check = False
     s.do("a", ev.Deposit("a", "USD", AMOUNT_MAX))
-    s.trade("a", "b", 2**20, 100)
+    s.trade("a", "b0", 2**20, 100)
     s.check = True
-    return Case(s, probe(s, "venue", ev.Trade(PERP, "b", "a", 2**20, PRICE_MAX, ev.Side.SELLER)), "a")
+    return Case(s, probe(s, "venue", ev.Trade(PERP, "b0", "a", 2**20, PRICE_MAX, ev.Side.SELLER)), "a")
+
+
+@case(Reason.BALANCE_OUT_OF_RANGE)
+def contribution_above_largest_custody() -> Case:
+    s = full_custody()
+    return Case(s, probe(s, "k", ev.Contribute("main", ev.Fund.INSURANCE_FUND, 1)), "main")
+
+
+@case(Reason.NEGATIVE_BALANCE_LIMIT)
+def fill_that_opens_below_the_limit() -> Case:
+    # a, with ETH for 16000, buys at 110 and sells at 100: cash -10. Opening again below the limit of 5 is refused.
+    s = priced(sb.with_pool(negative_balance_limit=5), cash=1000)
+    s.open("c")
+    s.do("c", ev.Deposit("c", "ETH", 10))
+    s.trade("c", "b", 1, 110)
+    s.trade("b", "c", 1, 100)
+    assert s.cash("c") == -10
+    return Case(s, probe(s, "venue", ev.Trade(PERP, "c", "b", 1, 100, ev.Side.SELLER)), "c")
 
 
 @case(Reason.INSUFFICIENT_MARGIN)
@@ -602,6 +643,24 @@ def funding_one_second_early() -> Case:
     s.time = 3599
     s.price(100)
     return Case(s, probe(s, "k", ev.AccrueFunding(PERP)), PERP)
+
+
+@case(Reason.FUNDING_DUE)
+def funding_parameters_changed_before_accrual() -> Case:
+    s = priced()
+    s.time = 3600
+    parameters = replace(sb.MARKET, funding=replace(sb.FUNDING, interest=1))
+    return Case(s, probe(s, "admin", ev.SetParameters(PERP, parameters)), PERP)
+
+
+@case(Reason.SAMPLE_TOO_SOON)
+def sample_one_second_early() -> Case:
+    # Samples are at least 10 seconds apart.
+    s = priced()
+    s.time = 10
+    s.do("venue", ev.PostBook(PERP, 100, 100))
+    s.time = 19
+    return Case(s, probe(s, "venue", ev.PostBook(PERP, 100, 100)), PERP)
 
 
 @case(Reason.NO_POSITION)
@@ -868,20 +927,21 @@ def order_of_transfer_of_collateral() -> Chain:
 
 @chain(1)
 def order_of_transfer_within_pool() -> Chain:
-    # c, without cash, would owe 2**60 beyond its limit of 0, and a would hold too much.
-    s = rich()
-    c = Chain(s)
+    # c has nothing, and a would hold too much.
+    c = Chain(rich())
     c.link(Reason.BALANCE_OUT_OF_RANGE, "a", "c", ev.Transfer("c", "a", "USD", AMOUNT_MAX))
-    c.link(Reason.NEGATIVE_BALANCE_LIMIT, "c", "c", ev.Transfer("c", "a", "USD", 1))
+    c.link(Reason.BELOW_INITIAL_MARGIN, "c", "c", ev.Transfer("c", "a", "USD", 1))
     return c
 
 
 @chain(11)
 def order_of_convert() -> Chain:
-    s = lent()
-    s.open("z", 0, "side")
+    s = Sandbox(two_pools(negative_balance_limit=16000))
+    s.open("a")
+    s.open("b", 10**6)
     s.open("k", 100)
-    s.time = 601
+    s.open("z", 0, "side")
+    s.do("a", ev.Deposit("a", "ETH", 10))
     c = Chain(s)
     c.link(Reason.UNKNOWN_ACCOUNT, "ghost", "eve", ev.Convert("ghost", "spook", "DOGE", 11))
     c.link(Reason.UNKNOWN_ACCOUNT, "spook", "eve", ev.Convert("a", "spook", "DOGE", 11))
@@ -893,6 +953,7 @@ def order_of_convert() -> Chain:
     s.price(2000, "ETH")
     c.link(Reason.INSUFFICIENT_BALANCE, "a", "k", ev.Convert("a", "k", "ETH", 11))
     c.link(Reason.NOT_CONVERTIBLE, "a", "k", ev.Convert("a", "k", "ETH", 10))
+    s.do("a", ev.Withdraw("a", "USD", 16000))
     s.drive(1990, "ETH")
     c.link(Reason.CONVERSION_TOO_LARGE, "a", "k", ev.Convert("a", "k", "ETH", 10))
     # 9 cost ceil(9 x 1990 x 0.95 = 17014.5) = 17015: k would owe 16915, more than 16000, against 9 x 1592 = 14328.
@@ -904,20 +965,24 @@ def order_of_convert() -> Chain:
 
 @chain(1)
 def order_of_contribute() -> Chain:
-    c = Chain(priced(sb.with_pool(settlement_cap=2 * 10**6)))
+    c = Chain(full_custody())
     c.link(Reason.UNKNOWN_POOL, "nowhere", "k", ev.Contribute("nowhere", ev.Fund.INSURANCE_FUND, 1))
-    c.link(Reason.DEPOSIT_CAP_EXCEEDED, "USD", "k", ev.Contribute("main", ev.Fund.INSURANCE_FUND, 1))
+    c.link(Reason.BALANCE_OUT_OF_RANGE, "main", "k", ev.Contribute("main", ev.Fund.INSURANCE_FUND, 1))
     return c
 
 
 @chain(3)
 def order_of_cover_loss() -> Chain:
-    # Uncovered loss 100, cap 1100 and all of it in custody.
-    c = Chain(uncovered(settlement_cap=1100))
+    # Uncovered loss 100; custody holds 1100 and 4 x 2**60 - 1199 more, so that 99 atoms fit and 100 do not.
+    s = uncovered()
+    for share in (AMOUNT_MAX, AMOUNT_MAX, AMOUNT_MAX, AMOUNT_MAX - 1199):
+        s.do("k", ev.Contribute("main", ev.Fund.INSURANCE_FUND, share))
+    c = Chain(s)
     c.link(Reason.UNAUTHORISED, "eve", "eve", ev.CoverLoss("nowhere", ev.Cover.OUTSIDE, 101))
     c.link(Reason.UNKNOWN_POOL, "nowhere", "admin", ev.CoverLoss("nowhere", ev.Cover.OUTSIDE, 101))
     c.link(Reason.EXCEEDS_UNCOVERED_LOSS, "main", "admin", ev.CoverLoss("main", ev.Cover.OUTSIDE, 101))
-    c.link(Reason.DEPOSIT_CAP_EXCEEDED, "USD", "admin", ev.CoverLoss("main", ev.Cover.OUTSIDE, 100))
+    c.link(Reason.BALANCE_OUT_OF_RANGE, "main", "admin", ev.CoverLoss("main", ev.Cover.OUTSIDE, 100))
+    s.do("admin", ev.CoverLoss("main", ev.Cover.OUTSIDE, 99))
     return c
 
 
