@@ -51,9 +51,9 @@ from clearspec.parameters import (
 )
 from clearspec.sandbox import ETH, FEED, FUNDING, LIQUIDATION, LISTING, MARGIN, MARKET, POOL, TRADING, Sandbox
 from clearspec.sandbox import genesis as sandbox_genesis
-from clearspec.state import Account, Funding, Position, State
+from clearspec.state import Account, Funding, Market, MarketStatus, Position, State
 from clearspec.trading import filled
-from clearspec.waterfall import haircut_step
+from clearspec.waterfall import haircut_step, ranked_counterparties
 
 Facts = dict[str, Any]
 """Numbers of a case by name. Integers are exact; a string is a decimal fraction."""
@@ -554,21 +554,24 @@ def check_torn_up(facts: Facts) -> Facts:
 
 
 def check_deleveraging(facts: Facts) -> Facts:
-    """FALL-1, FALL-7, FALL-8: default if there is one, else liquidation against the first counterparty."""
+    """FALL-1, FALL-6 to FALL-8: default if there is one, else liquidation by the first counterparty that is named."""
     box, lots = house_of(facts)
     accounts = facts["accounts"] if "accounts" in facts else [facts["liquidated"], facts["offsetting"]]
     names = [account["id"] for account in accounts]
     for account in accounts:
         place(box, account["id"], account["cash"], sizes_of(account["positions"], lots))
     balance_books(box)
-    market, before = f"M{facts['market']}", abs(box.state.positions[names[0], f"M{facts['market']}"].size)
+    market = f"M{facts['market']}"
+    held = box.state.positions[names[0], market].size
+    ranked = ranked_counterparties(ev.Context(box.state, box.time), names[0], market, held)
     outcome, _ = attempt(box, "keeper", ev.ResolveDefault(names[0]))
     if outcome == ev.Reason.NOT_IN_DEFAULT:
         attempt(box, names[1], ev.Liquidate(names[0], names[1], market, abs(facts["delta"])))
     after = [holding(box, name) for name in names]
-    closed = before - abs(box.state.positions[names[0], market].size)
+    closed = abs(held) - abs(box.state.positions[names[0], market].size)
     return {
         "default": outcome,
+        "ranked": ranked,
         "liquidated": after[0],
         "offsetting": after[1],
         "accounts_after": after,
@@ -614,13 +617,13 @@ def check_may_deleverage(facts: Facts) -> Facts:
 
 
 def check_penalty(facts: Facts) -> Facts:
-    """LIQ-4: penalty on the closed value at most the net liquidation value; the fill's price is the mark."""
+    """LIQ-4: penalty on the closed value, at most its part of the net liquidation value; the fill is at mark."""
     price = facts["fill_price"] * Fraction(10) ** facts["fill_exponent"]
     if price.denominator != 1:
         raise ValueError(f"{price} atoms per lot")
     mark, (position,) = int(price), facts["positions"]
-    worth = facts["cash"] + notional(position["size"], mark)
-    return {"insurance": penalty_for(notional(facts["fill_size"], mark), worth, ratio(facts["fee_ppm"]))}
+    worth, held = facts["cash"] + notional(position["size"], mark), notional(abs(position["size"]), mark)
+    return {"insurance": penalty_for(notional(facts["fill_size"], mark), ratio(facts["fee_ppm"]), worth, held)}
 
 
 def check_zero_size(facts: Facts) -> Facts:
@@ -661,13 +664,15 @@ def check_zero_payment(facts: Facts) -> Facts:
 
 
 def check_insurance_budget(facts: Facts) -> Facts:
-    """FALL-5: what is left of a market's draw on insurance in the running interval; there is no cap on notional."""
+    """FALL-4, FALL-5: what is left of a market's draw on insurance in the running interval; notional has no cap.
+
+    The deficits are open losses of the market: one lot at 100, bought for 100 and the deficit.
+    """
     rules = replace(WHOLE, insurance_cap=facts["limit"])
     box = sandbox_of([listing_of("M0", 100, tier_of({}), liquidation=rules)], [100])
     box.do("anyone", ev.Contribute("main", ev.Fund.INSURANCE_FUND, 10**6))
-    lost = -facts["insurance_lost"]
-    place(box, "a", -100 - lost, {"M0": 1})
-    place(box, "b", -100 - facts["limit"], {"M0": 1})
+    for account, deficit in (("a", -facts["insurance_lost"]), ("b", facts["limit"])):
+        place(box, account, -100 - deficit, {"M0": 1}, costs={"M0": 100 + deficit})
     balance_books(box)
     box.do("keeper", ev.ResolveDefault("a"))
     drawn = box.do("keeper", ev.ResolveDefault("b")).amounts["insurance_fund"]
@@ -687,8 +692,10 @@ def check_closable(facts: Facts) -> Facts:
     maintenance = value // 10
     cash = maintenance - 1 if facts.get("barely") else 0
     account = stands_at(cash, 0, maintenance, value)
-    terms = replace(MARKET, margin=replace(MARGIN, tiers=(Tier(NOTIONAL_MAX, SCALE // 5, SCALE // 10),)))
-    piece = closable_size(size, price, account, replace(terms, liquidation=rules)) * step
+    margin = replace(MARGIN, tiers=(Tier(NOTIONAL_MAX, SCALE // 5, SCALE // 10),))
+    terms = replace(MARKET, margin=margin, liquidation=rules)
+    market = Market(replace(LISTING, parameters=terms), MarketStatus.ACTIVE, terms, 0, 0)
+    piece = closable_size(size, price, account, market, 0) * step
     return {"delta": -piece if held > 0 else piece}
 
 
@@ -701,17 +708,17 @@ def check_restoring(facts: Facts) -> Facts:
 
 
 def check_insurance_fee(facts: Facts) -> Facts:
-    """LIQ-4, LIQ-5: penalty capped at the net liquidation value, less the liquidator's reward, per million of value."""
+    """LIQ-4, LIQ-5: penalty, at most the worth of an account whose position closes whole, less reward, per million."""
     value = facts["size"] * facts["price"] // 10**9
     maintenance = mul_ceil(value, facts["ratio"] * 10**5)
     most = min(ratio(facts["fee"] + facts["insurance_fee_max"]), facts["ratio"] * 10**5 - 1)
-    penalty = penalty_for(value, maintenance - facts["shortage"], most)
+    penalty = penalty_for(value, most, maintenance - facts["shortage"], value)
     return {"result": (penalty - reward_from(value, penalty, ratio(facts["fee"]))) * 10**6 // value}
 
 
 def check_steady_penalty(facts: Facts) -> Facts:
     """LIQ-4: the penalty does not depend on how long a liquidation lasts."""
-    return {"result": penalty_for(10**6, AMOUNT_MAX, ratio(facts["fee"]))}
+    return {"result": penalty_for(10**6, ratio(facts["fee"]), AMOUNT_MAX, 10**6)}
 
 
 def check_zero_price(facts: Facts) -> Facts:

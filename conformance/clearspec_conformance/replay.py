@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from clearspec import events as ev
 from clearspec.events import Action, Event, Receipt
 from clearspec.formats import Keepers, PricePoint
-from clearspec.history import History, read
+from clearspec.history import History, HistoryError, read
 from clearspec.keepers import keep
 from clearspec.listing import build
 from clearspec.machine import apply
@@ -29,16 +29,19 @@ HIGHEST = PRICE_MAX >> 1
 
 
 def read_scaled(data: bytes, name: str) -> History:
-    """A history in atoms so fine that its highest price just stays below the price cap.
+    """A history in atoms as fine as the price cap of the feed allows.
 
     Raises:
         HistoryError: the file does not read.
     """
-    coarse = max(point.price for point in read(data, name, 10**4).points)
-    atoms = 10**4
-    while coarse * 10 < HIGHEST:
-        coarse, atoms = coarse * 10, atoms * 10
-    return read(data, name, atoms)
+    for exponent in range(10, 0, -1):
+        try:
+            found = read(data, name, 10**exponent)
+        except HistoryError:
+            continue
+        if max(point.price for point in found.points) <= HIGHEST:
+            return found
+    return read(data, name, 1)
 
 
 def parameters() -> MarketParameters:
@@ -70,14 +73,19 @@ def thinned(points: tuple[PricePoint, ...], most: int) -> list[PricePoint]:
 
 @dataclass
 class Replay:
-    """A market's history played through the reference; iterate for every receipt."""
+    """A market's history played through the reference; iterate for every receipt.
+
+    Keepers act after every ``patience``-th price; above 1 they come late, and accounts default.
+    """
 
     history: History
     accounts: int
     seed: int = 1
     most: int = 200
+    patience: int = 1
     sequence: int = 0
     time: int = 0
+    posts: int = 0
     counts: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
@@ -137,8 +145,10 @@ class Replay:
         while True:
             self.send("s1", ev.PostPrice("BTC", price, 0))
             yield
-            keep(self.state, self.time, self.keepers, self.send)
-            yield
+            self.posts += 1
+            if self.posts % self.patience == 0:
+                keep(self.state, self.time, self.keepers, self.send)
+                yield
             if self.state.feeds["BTC"].index == price:
                 return
             self.time += STEP

@@ -36,6 +36,28 @@ def test_window(path: Path) -> None:
     print(f"\n{path.name}: {events} events, {dict(replay.counts)}")
 
 
+LATE = [path for path in FILES if "BTC_binance_perp_1h" in path.name or "LUNA_binance_spot_1h" in path.name]
+
+
+@pytest.mark.skipif(not LATE, reason="CLEARSPEC_PRICES names no folder with price history")
+@pytest.mark.parametrize("path", LATE, ids=lambda path: path.name.removesuffix(".csv.gz"))
+def test_window_with_late_keepers(path: Path) -> None:
+    """Keepers sleep through eleven prices of twelve: accounts default and the waterfall runs."""
+    replay = Replay(read_scaled(path.read_bytes(), path.name), ACCOUNTS, patience=12)
+    for receipt in replay:
+        assert broken(replay.state) == [], receipt
+    print(f"\n{path.name}: {dict(replay.counts)}")
+
+
+def test_late_keepers_meet_defaults() -> None:
+    """A made-up crash by half that nobody acts on before its end."""
+    data = b"time,price\n0,100\n3600,50\n7200,50\n"
+    replay = Replay(read_scaled(data, "made up"), 40, patience=20)
+    for receipt in replay:
+        assert broken(replay.state) == [], receipt
+    assert replay.counts["resolve_default: accepted"] > 0
+
+
 def test_thinning_keeps_the_extremes() -> None:
     data = b"time,open,high,low,close\n" + b"".join(
         f"{900 * bar},{100 + bar},{120 + bar},{90 - bar},{101 + bar}\n".encode() for bar in range(50)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from clearspec.events import Action, FixSettlement, Liquidate, Receipt, ResolveDefault, Trade
+from clearspec.events import Action, FixSettlement, Liquidate, Reason, Receipt, ResolveDefault, Trade, Transfer
 from clearspec.formats import Measure, Scenario, Standing, Variant
 from clearspec.invariants import broken
 from clearspec.scenario import Played, Player, check, load
@@ -135,7 +135,7 @@ def test_default_does_not_end_as_the_day_did(name: str) -> None:
 def test_fund_pays_before_collateral_moves(chosen: str) -> None:
     """First posting of the default is the fund's; between any two postings no pool holds less than nothing.
 
-    What users of the isolated pool hold is 149 until the fund pays; 200 may leave only after that.
+    What users of the isolated pool hold is 149, less a fee of 0.02, until the fund pays; more may leave only then.
     """
     player = run("isolated-pool-2025-10-10", chosen).player
     resolved = next(item.receipt for item in player.played if item.receipt.action == "resolve_default")
@@ -150,6 +150,37 @@ def test_fund_pays_before_collateral_moves(chosen: str) -> None:
             funds = sum(balances.get(("USDC", pool, kind, ""), 0) for kind in ("insurance_fund", "fee_treasury"))
             assert custody >= 0
             assert custody - funds >= 0
+
+
+def test_the_fund_is_no_source_of_outflows() -> None:
+    """Of custody of 100,149 the fund owns 99,950 once it has paid: 199 may leave, and not one atom more (COLL-4)."""
+    player = Watched(scenario("isolated-pool-2025-10-10"), variant("isolated-pool-2025-10-10", "day-capped"))
+    for _ in player:
+        pass
+    for amount, reason in ((199_000_001, Reason.INSUFFICIENT_CUSTODY), (199_000_000, None)):
+        transfer = Transfer("alice", "alice-cross", "USDC", amount)
+        assert player.send(player.state.time, "alice", transfer, 0).reason == reason
+    assert player.state.balances["USDC", "isolated", "custody", ""] == -99_950_000_000
+    assert player.broken == []
+
+
+@pytest.mark.parametrize(
+    ("name", "defaulter", "charged", "value"),
+    [
+        ("jelly-2025-03-26", "short", 1_367_238_184_326, 172_592 * 37_555_000),
+        ("black-thursday-2020-03-12", "long-08", 307_242_586_880, 94_000 * 48_013_519),
+    ],
+)
+def test_a_tear_up_stays_within_its_room(name: str, defaulter: str, charged: int, value: int) -> None:
+    """What a default charges the one counterparty is what the fund left, within the value torn up (FALL-8).
+
+    JELLY: 1,367,352.17145 - 113.987124. Black Thursday: 663,405.32336 x 8 - 5,000,000 is the eighth default's part.
+    """
+    receipts = [item.receipt for item in run(name, "default").player.played]
+    found = next(
+        receipt for receipt in receipts if defaulter in receipt.accounts[:1] and receipt.action == "resolve_default"
+    )
+    assert found.amounts["tear_up"] == charged <= value
 
 
 def test_jelly_take_over_price() -> None:

@@ -88,6 +88,7 @@ class Reason(StrEnum):
     SAMPLE_TOO_SOON = "sample_too_soon"
     NO_POSITION = "no_position"
     NOT_LIQUIDATABLE = "not_liquidatable"
+    IN_DEFAULT = "in_default"
     SIZE_BELOW_MINIMUM = "size_below_minimum"
     NOT_IN_DEFAULT = "not_in_default"
     COLLATERAL_REMAINS = "collateral_remains"
@@ -179,6 +180,7 @@ REASONS: dict[Reason, tuple[str, str]] = {
         "LIQ-1",
         "The account's margin equity is not below its maintenance requirement.",
     ),
+    Reason.IN_DEFAULT: ("LIQ-1", "The account's net liquidation value is negative; its default is resolved instead."),
     Reason.SIZE_BELOW_MINIMUM: (
         "LIQ-3",
         "The piece is below the minimum and does not close what may be closed.",

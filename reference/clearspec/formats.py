@@ -354,6 +354,20 @@ class Why:
 
 
 @dataclass(frozen=True, slots=True)
+class ByHand:
+    """A value derived by hand: after which step (1 is the first), where in the observable snapshot or the receipt.
+
+    ``place`` is a dotted path that starts with ``observable`` or ``receipt``; ``derivation`` is the arithmetic, or the
+    source that published the number.
+    """
+
+    step: SequenceOrZero
+    place: Prose
+    value: Wide
+    derivation: Prose
+
+
+@dataclass(frozen=True, slots=True)
 class VectorStep:
     """An event of a vector with the receipt, and where it matters the observable snapshot, that must follow."""
 
@@ -378,6 +392,7 @@ class Vector:
     steps: tuple[VectorStep, ...]
     invariants: tuple[Id, ...]
     digest: Prose
+    by_hand: tuple[ByHand, ...] = ()
 
 
 FORMATS: dict[str, type] = {

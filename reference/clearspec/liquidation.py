@@ -148,6 +148,7 @@ def liquidate(ctx: Context, action: Liquidate) -> Outcome:
     require(size != 0, Reason.NO_POSITION, action.account)
     before = standing(ctx, action.account)
     require(is_liquidatable(before), Reason.NOT_LIQUIDATABLE, action.account)
+    require(before.net_liquidation_value >= 0, Reason.IN_DEFAULT, action.account)
     price = state.marks[action.market].price
     closable = closable_size(abs(size), price, before, market, ctx.time)
     piece = min(action.size, closable)

@@ -218,9 +218,10 @@ def bounded(equity: int) -> int:
 def reduces_risk(before: Standing, after: Standing) -> bool:
     """Whether an account below initial margin has less risk than before, at no worse health.
 
-    Health is equity over requirement, compared by cross-multiplication; an insolvent account's equity may not fall.
+    Health is equity over requirement, compared by cross-multiplication; where equity is negative it may not fall. An
+    account in default may not fill its way out: its default is resolved, so that no counterparty escapes its share.
     """
-    if after.maintenance > before.maintenance:
+    if after.maintenance > before.maintenance or after.net_liquidation_value < 0:
         return False
     if before.maintenance == 0 or before.margin_equity < 0:
         return after.margin_equity >= before.margin_equity

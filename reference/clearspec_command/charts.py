@@ -73,7 +73,7 @@ def charts_of(run: Run, recorder: Recorder, prefix: str) -> list[Chart]:
         Chart(
             "equity",
             "Margin equity and maintenance requirement",
-            "Below its requirement an account is liquidatable.",
+            "Below its requirement an account is liquidatable. A stale price counts at its worst.",
             account_choices(run, recorder),
         ),
         Chart(

@@ -12,6 +12,8 @@ WELL = 0
 FAILED = 1
 BAD_INPUT = 2
 INTERRUPTED = 130
+UNREAD = 141
+"""Whoever read standard output went away."""
 
 EXIT_CODES = """Exit codes: 0 all is well; 1 an invariant broke, an expectation was missed or a file differs;
 2 bad input, or an output that cannot be written; 130 interrupted."""

@@ -12,7 +12,7 @@ from clearspec.formats import PricePath, Scenario
 from clearspec.history import LONGEST_FILE, History, HistoryError, read, shifted
 from clearspec.listing import build
 from clearspec.parameters import MarketKind
-from clearspec.scenario import genesis_of, load, with_premiums, with_prices
+from clearspec.scenario import genesis_of, inconsistencies, load, with_premiums, with_prices
 from clearspec_command.failures import BadInput
 from clearspec_command.references import scenario_faults
 
@@ -162,9 +162,20 @@ def with_user_prices(scenario: Scenario, prices: Prices) -> Scenario:
     move = first_price(scenario) - min(history.start for history in histories) if prices.shift else 0
     if min(history.start for history in histories) + move < scenario.genesis.time:
         raise BadInput(f"{found[0][0]}: starts before the genesis of the scenario, {scenario.genesis.time}")
-    for (_, feed, markets), history in pairs:
+    for (name, feed, markets), history in pairs:
+        _require_below_cap(scenario, name, feed, history)
         scenario = _replaced(scenario, feed, markets, shifted(history, move), prices.interval)
+    for place, expected in inconsistencies(scenario):
+        raise BadInput(f"--prices: {place}: expected {expected}")
     return scenario
+
+
+def _require_below_cap(scenario: Scenario, name: str, feed: str, history: History) -> None:
+    """Raise if a price is above what its feed can show: the index would stand at the cap instead."""
+    cap = next(item.max_price for item in scenario.genesis.feeds if item.feed == feed)
+    above = next((point for point in history.points if point.price > cap), None)
+    if above is not None:
+        raise BadInput(f"{name}: a price of {above.price} atoms a lot is above max_price of the feed {feed}, {cap}")
 
 
 def _require_once(what: str, names: Sequence[str]) -> None:

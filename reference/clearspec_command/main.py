@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import tomllib
@@ -13,7 +14,7 @@ from typing import Any
 
 import click
 
-from clearspec_command.failures import BAD_INPUT, EXIT_CODES, INTERRUPTED, WELL, BadInput
+from clearspec_command.failures import EXIT_CODES, INTERRUPTED, UNREAD, WELL, BadInput
 
 DISTRIBUTION = "clearspec"
 GROUP = "clearspec.commands"
@@ -117,5 +118,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         click.echo("interrupted", err=True)
         return INTERRUPTED
     except BrokenPipeError:
-        return BAD_INPUT
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return UNREAD
     return code if isinstance(code, int) else WELL

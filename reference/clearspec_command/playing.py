@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from clearspec.codec import DecodeError
 from clearspec.events import Action, OpenAccount, Receipt
-from clearspec.formats import Expectation, Measure, Scenario, Variant
+from clearspec.formats import Scenario, Variant
 from clearspec.invariants import broken
 from clearspec.scenario import Checked, Played, Player, check
 from clearspec_command.display import Display, display_of
@@ -31,6 +32,8 @@ class Watched(Player):
 
     def send(self, time: int, actor: str, action: Action, step: int, note: str = "") -> Receipt:
         """Apply one action, then check every invariant and take the samples that are due."""
+        if self.recorder is not None:
+            self.recorder.before(self.state, time)
         receipt = super().send(time, actor, action, step, note)
         if self.check_each:
             self.look(receipt.sequence)
@@ -108,22 +111,11 @@ def play(
     player.look(AT_END)
     if recorder is not None:
         recorder.finish(player.state)
-    expected = () if variant is None else variant.expect
-    for expectation in expected:
-        _require_account(player, expectation)
-    return Run(
-        scenario,
-        variant,
-        player,
-        tuple(check(player, item) for item in expected),
-        display_of(player.state, scenario.units),
-    )
-
-
-def _require_account(player: Player, expectation: Expectation) -> None:
-    """Raise if a net liquidation value is expected of an account whose opening was rejected."""
-    if expectation.measure == Measure.NET_LIQUIDATION_VALUE and expectation.subject not in player.state.accounts:
-        raise BadInput(f"expectation {expectation.statement!r}: the account {expectation.subject} was never opened")
+    try:
+        checks = tuple(check(player, item) for item in (() if variant is None else variant.expect))
+    except DecodeError as error:
+        raise BadInput(f"{scenario.title}: {error}") from None
+    return Run(scenario, variant, player, checks, display_of(player.state, scenario.units))
 
 
 def chosen(scenario: Scenario, names: Sequence[str]) -> list[Variant | None]:

@@ -1,12 +1,12 @@
-"""What a scenario refers to must exist: feeds, markets, accounts, reasons, steps. Found before it is run."""
+"""What a scenario's units and expectations refer to must exist. Found before it is run, beside what ``load`` finds."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
 from clearspec.codec import DecodeError, Fault
-from clearspec.events import Genesis, ListMarket, OpenAccount, Reason
-from clearspec.formats import Expectation, Measure, Scenario, Variant
+from clearspec.events import Genesis, ListMarket, OpenAccount
+from clearspec.formats import Expectation, Measure, Scenario
 from clearspec.ledger import Kind
 from clearspec.scenario import genesis_of
 
@@ -16,22 +16,9 @@ def unknown(path: str, what: str, known: Iterable[str]) -> DecodeError:
     return DecodeError(Fault.UNKNOWN_VALUE, path, f"one of the {what} {', '.join(known) or '(there is none)'}"[:300])
 
 
-def listed_markets(scenario: Scenario, genesis: Genesis) -> list[str]:
-    """Markets of genesis, and those that a step lists."""
-    later = [step.action.listing.market for step in scenario.steps if isinstance(step.action, ListMarket)]
-    return [*(listing.market for listing in genesis.markets), *later]
-
-
-def path_faults(scenario: Scenario, genesis: Genesis) -> Iterator[DecodeError]:
-    """Prices and units of unknown feeds, premiums of unknown markets, units that are not positive."""
-    feeds = [feed.feed for feed in genesis.feeds]
-    markets = listed_markets(scenario, genesis)
-    for place, prices in enumerate(scenario.prices):
-        if prices.feed not in feeds:
-            yield unknown(f"$.prices[{place}].feed", "feeds", feeds)
-    for place, premiums in enumerate(scenario.premiums):
-        if premiums.market not in markets:
-            yield unknown(f"$.premiums[{place}].market", "markets", markets)
+def unit_faults(scenario: Scenario) -> Iterator[DecodeError]:
+    """Units of unknown feeds, and units that are not positive."""
+    feeds = [feed.feed for feed in scenario.genesis.feeds]
     for place, unit in enumerate(scenario.units):
         if unit.feed not in feeds:
             yield unknown(f"$.units[{place}].feed", "feeds", feeds)
@@ -41,46 +28,34 @@ def path_faults(scenario: Scenario, genesis: Genesis) -> Iterator[DecodeError]:
 
 def subjects(scenario: Scenario, genesis: Genesis, expectation: Expectation) -> tuple[str, list[str]]:
     """What the subject of an expectation is, and what it may be."""
-    accounts = [step.action.account for step in scenario.steps if isinstance(step.action, OpenAccount)]
-    if expectation.measure == Measure.REJECTIONS:
-        return "reasons", [reason.value for reason in Reason]
     if expectation.measure == Measure.NET_LIQUIDATION_VALUE or expectation.kind == Kind.USER:
-        return "accounts", accounts
+        return "accounts", [step.action.account for step in scenario.steps if isinstance(step.action, OpenAccount)]
     if expectation.kind == Kind.CLEARING:
-        return "markets", listed_markets(scenario, genesis)
+        later = [step.action.listing.market for step in scenario.steps if isinstance(step.action, ListMarket)]
+        return "markets", [*(listing.market for listing in genesis.markets), *later]
     return "subjects of a fund, which has none: an empty text", [""]
 
 
 def expectation_faults(scenario: Scenario, genesis: Genesis, item: Expectation, path: str) -> Iterator[DecodeError]:
-    """An expectation that looks at something that does not exist."""
+    """An expectation that looks at an account, a market, an asset or a pool that does not exist."""
+    if item.measure == Measure.REJECTIONS:
+        return
     what, known = subjects(scenario, genesis, item)
     if item.subject not in known:
         yield unknown(f"{path}.subject", what, known)
-    if item.measure not in (Measure.BALANCE, Measure.BALANCE_CHANGE):
+    if item.measure == Measure.NET_LIQUIDATION_VALUE:
         return
     pools, assets = [pool.pool for pool in genesis.pools], [asset.asset for asset in genesis.assets]
-    if item.kind is None:
-        yield unknown(f"{path}.kind", "kinds", [kind.value for kind in Kind])
     if item.asset not in assets:
         yield unknown(f"{path}.asset", "assets", assets)
     if item.pool not in pools:
         yield unknown(f"{path}.pool", "pools", pools)
-    if item.since > len(scenario.steps):
-        yield DecodeError(Fault.OUT_OF_RANGE, f"{path}.since", f"0 to {len(scenario.steps)}, the number of steps")
-
-
-def variant_faults(scenario: Scenario, variant: Variant, path: str) -> Iterator[DecodeError]:
-    """Expectations of a variant that look at something that does not exist."""
-    genesis = genesis_of(scenario, variant)
-    for place, expectation in enumerate(variant.expect):
-        yield from expectation_faults(scenario, genesis, expectation, f"{path}.expect[{place}]")
 
 
 def scenario_faults(scenario: Scenario) -> Iterator[DecodeError]:
-    """Everything in a scenario that refers to nothing."""
-    yield from path_faults(scenario, scenario.genesis)
-    names = [variant.name for variant in scenario.variants]
+    """Everything in units and expectations that refers to nothing."""
+    yield from unit_faults(scenario)
     for place, variant in enumerate(scenario.variants):
-        if variant.name in names[:place]:
-            yield DecodeError(Fault.INCONSISTENT, f"$.variants[{place}].name", "a name that no variant above has")
-        yield from variant_faults(scenario, variant, f"$.variants[{place}]")
+        genesis = genesis_of(scenario, variant)
+        for number, expectation in enumerate(variant.expect):
+            yield from expectation_faults(scenario, genesis, expectation, f"$.variants[{place}].expect[{number}]")

@@ -34,9 +34,17 @@ PIPED_WIDTH = 160
 STYLES = {PLAIN: "", GOOD: "green", BAD: "red", WARN: "yellow", DIM: "dim"}
 
 
+class Terminal(Console):
+    """A console that leaves it to ``main`` to end the command when its reader goes away."""
+
+    def on_broken_pipe(self) -> None:
+        """Pass the error on."""
+        raise BrokenPipeError
+
+
 def console_for(stderr: bool = False) -> Console:
     """A console; where there is no terminal, wide enough for the tables."""
-    console = Console(stderr=stderr, highlight=False, emoji=False, markup=False)
+    console = Terminal(stderr=stderr, highlight=False, emoji=False, markup=False)
     if not console.is_terminal:
         console.width = PIPED_WIDTH
     return console

@@ -32,14 +32,18 @@ class Recorder:
 
     first: int
     last: int
-    time: int = -1
     due: int = 0
     markets: dict[str, dict[str, list[Point]]] = field(default_factory=dict)
     pools: dict[str, dict[str, list[Point]]] = field(default_factory=dict)
     accounts: dict[str, dict[str, list[Point]]] = field(default_factory=dict)
 
+    def before(self, state: State, time: int) -> None:
+        """Take the standings that are due as a second ends, with everything in it done, before an event at ``time``."""
+        if state.time >= self.due and time > state.time:
+            self._take_accounts(state, state.time)
+
     def after(self, state: State, receipt: Receipt) -> None:
-        """Take the samples that are due after an event."""
+        """Take what an event changed."""
         if not receipt.accepted:
             return
         self._take_markets(state, receipt.time)
@@ -47,8 +51,6 @@ class Recorder:
         if receipt.action in DECISIVE:
             for account in receipt.accounts:
                 self._take_account(state, receipt.time, account)
-        if receipt.time >= self.due:
-            self._take_accounts(state, receipt.time)
 
     def finish(self, state: State) -> None:
         """Take every series a last time."""

@@ -34,13 +34,35 @@ def test_a_bar_that_ends_where_it_began_makes_its_low_first() -> None:
 
 
 def test_bars_of_a_second_keep_the_order_of_their_points() -> None:
-    assert list(bar_points(7, 1, (1, 4, 1, 3))) == [PricePoint(7, 1), PricePoint(7, 1), PricePoint(7, 4), PricePoint(7, 3)]
+    assert list(bar_points(7, 1, (1, 4, 1, 3))) == [
+        PricePoint(7, 1),
+        PricePoint(7, 1),
+        PricePoint(7, 4),
+        PricePoint(7, 3),
+    ]
 
 
 def test_across_a_gap_and_at_the_end_a_bar_has_the_usual_length() -> None:
-    """Apart: 60, 60, 600. The usual length is the middle one, 60, so the third bar ends at 180 and the fourth at 780."""
+    """Apart: 60, 60, 600. The usual length is the middle one, 60: the third bar ends at 180, the fourth at 780."""
     data = rows("time,open,high,low,close", "0,1,1,1,1", "60,1,1,1,1", "120,1,1,1,1", "720,1,1,1,1")
-    assert [time for time, _ in points(data)] == [0, 15, 30, 45, 60, 75, 90, 105, 120, 135, 150, 165, 720, 735, 750, 765]
+    assert [time for time, _ in points(data)] == [
+        0,
+        15,
+        30,
+        45,
+        60,
+        75,
+        90,
+        105,
+        120,
+        135,
+        150,
+        165,
+        720,
+        735,
+        750,
+        765,
+    ]
 
 
 def test_a_price_column_gives_one_point_a_row() -> None:
@@ -50,7 +72,7 @@ def test_a_price_column_gives_one_point_a_row() -> None:
 
 
 def test_decimals_are_exact() -> None:
-    """0.1 x 30 is 3, where binary floats make 3.0000000000000004; 0.29 x 100 is 29, where floats make 28.999999999999996.
+    """0.1 x 30 is 3; 0.29 x 100 is 29, where binary floats make 28.999999999999996.
 
     A long decimal: 1.000000000000000000000000000009 x 10^9 = 1,000,000,000.000000000000000000009.
     """

@@ -8,13 +8,14 @@ import stat
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from clearspec import events as ev
 from clearspec.codec import canonical_bytes
 from clearspec.formats import PricePath, PricePoint, Scenario, ScenarioFormat, Step
-from clearspec import events as ev
 from clearspec.sandbox import genesis
 from clearspec_command import run as run_module
 from clearspec_command.failures import BadInput
@@ -59,11 +60,9 @@ def test_a_file_is_replaced_through_its_link_and_keeps_its_mode(tmp_path: Path) 
     assert stat.S_IMODE(target.stat().st_mode) == 0o640
 
 
-@pytest.mark.parametrize(
-    ("error", "code"), [(KeyboardInterrupt, 130), (BadInput("no"), 2), (OSError(28, "No space left on device"), 2)]
-)
+@pytest.mark.parametrize(("error", "code"), [(KeyboardInterrupt, 130), (BadInput("no"), 2)])
 def test_an_error_on_the_way_leaves_nothing_behind(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException, code: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException | type[BaseException], code: int
 ) -> None:
     """The log, which is written after the result and the journal, fails; an older result keeps its content."""
 
@@ -135,9 +134,11 @@ def test_two_outputs_to_one_place_are_refused(tmp_path: Path, capsys: pytest.Cap
 
 def test_a_file_that_cannot_take_its_place_leaves_none_behind(tmp_path: Path) -> None:
     """The target becomes a folder while the run goes on."""
-    with pytest.raises(BadInput, match="cannot be written"), Outputs() as outputs:
-        outputs.open(str(tmp_path / "x")).write(b"x")
-        (tmp_path / "x").mkdir()
+    outputs = Outputs()
+    outputs.open(str(tmp_path / "x")).write(b"x")
+    (tmp_path / "x").mkdir()
+    with pytest.raises(BadInput, match="cannot be written"):
+        outputs.__exit__(None, None, None)
     assert names(tmp_path) == {"x"}
 
 
@@ -149,6 +150,7 @@ LONG = Scenario(
     (),
     (PricePath("BTC", 0, tuple(PricePoint(time, 100 + time % 2) for time in range(200_000))),),
 )
+LESS_LONG = replace(LONG, prices=(replace(LONG.prices[0], points=LONG.prices[0].points[:5000]),))
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
@@ -169,8 +171,13 @@ def test_a_signal_stops_a_long_run_cleanly(tmp_path: Path, number: signal.Signal
     assert names(tmp_path) == {"scenario.json"}
 
 
-def test_a_reader_that_goes_away_is_no_fault(tmp_path: Path) -> None:
-    command = f"{sys.executable} -m clearspec_command run {stored(tmp_path, LONG)} --all --no-check 2>{tmp_path}/err | head -1"
-    found = subprocess.run(["bash", "-c", command], capture_output=True, timeout=120, check=True)
-    assert found.stdout == b"Long\n"
+def test_a_reader_that_goes_away_is_no_fault_of_the_run(tmp_path: Path) -> None:
+    run = f"{sys.executable} -m clearspec_command run {stored(tmp_path, LESS_LONG)} --all --no-check"
+    found = subprocess.run(
+        ["bash", "-c", f"{run} 2>{tmp_path}/err | head -1; exit ${{PIPESTATUS[0]}}"],
+        capture_output=True,
+        timeout=120,
+        check=False,
+    )
+    assert (found.returncode, found.stdout) == (141, b"Long\n")
     assert (tmp_path / "err").read_text() == ""

@@ -56,15 +56,17 @@ PLAIN = Scenario(
 )
 
 
-def expected(measure: Measure, subject: str, published: int, kind: Kind | None = None, **more: Any) -> Expectation:
-    asset, pool = ("USD", "main") if kind else ("", "")
-    return Expectation(f"{subject} {published}", measure, subject, kind, asset, pool, published, 0, "by hand", **more)
+def expected(measure: Measure, subject: str, published: int, **more: Any) -> Expectation:
+    return Expectation(f"{subject} {published}", measure, published, 0, "by hand", subject=subject, **more)
 
 
-BOB = expected(Measure.BALANCE, "bob", 1170, Kind.USER)
+USD: dict[str, Any] = {"asset": "USD", "pool": "main"}
+
+
+BOB = expected(Measure.BALANCE, "bob", 1170, kind=Kind.USER, **USD)
 MET = (
     BOB,
-    expected(Measure.BALANCE_CHANGE, "", -50, Kind.INSURANCE_FUND, since=7),
+    expected(Measure.BALANCE_CHANGE, "", -50, kind=Kind.INSURANCE_FUND, since=7, **USD),
     expected(Measure.REJECTIONS, "insufficient_margin", 1),
     expected(Measure.NET_LIQUIDATION_VALUE, "alice", 0),
 )
@@ -296,12 +298,15 @@ def refused(folder: Path, capsys: pytest.CaptureFixture[str], scenario: Scenario
 @pytest.mark.parametrize(
     ("scenario", "place"),
     [
-        (replace(PLAIN, prices=(PricePath("XBT", 0, ()),)), "$.prices[0].feed: unknown_value: expected one of the feeds BTC"),
+        (
+            replace(PLAIN, prices=(PricePath("XBT", 0, ()),)),
+            "$.prices[0].feed: inconsistent: expected one of the feeds",
+        ),
         (replace(PLAIN, units=(Unit("BTC", 0),)), "$.units[0].atoms: out_of_range: expected at least 1"),
         (replace(PLAIN, variants=(Variant("a", ""), Variant("a", ""))), "$.variants[1].name: inconsistent"),
         (
             replace(PLAIN, variants=(Variant("a", "", expect=(expected(Measure.REJECTIONS, "no_reason", 1),)),)),
-            "$.variants[0].expect[0].subject: unknown_value: expected one of the reasons",
+            "$.variants[0].expect[0].subject: inconsistent: expected a rejection reason",
         ),
         (
             replace(PLAIN, variants=(Variant("a", "", expect=(expected(Measure.NET_LIQUIDATION_VALUE, "eve", 1),)),)),
@@ -309,11 +314,23 @@ def refused(folder: Path, capsys: pytest.CaptureFixture[str], scenario: Scenario
         ),
         (
             replace(PLAIN, variants=(Variant("a", "", expect=(expected(Measure.BALANCE, "bob", 1),)),)),
-            "$.variants[0].expect[0].subject: unknown_value",
+            "$.variants[0].expect[0].asset: unknown_value: expected one of the assets USD, ETH",
+        ),
+        (
+            replace(PLAIN, variants=(Variant("a", "", expect=(replace(BOB, pool="side"),)),)),
+            "$.variants[0].expect[0].pool: unknown_value: expected one of the pools main",
+        ),
+        (
+            replace(PLAIN, variants=(Variant("a", "", expect=(replace(BOB, kind=Kind.CLEARING),)),)),
+            "$.variants[0].expect[0].subject: unknown_value: expected one of the markets BTC-PERP",
+        ),
+        (
+            replace(PLAIN, variants=(Variant("a", "", expect=(replace(BOB, kind=Kind.CUSTODY),)),)),
+            "$.variants[0].expect[0].subject: unknown_value: expected one of the subjects of a fund, which has none",
         ),
         (
             replace(PLAIN, variants=(Variant("a", "", expect=(replace(BOB, since=9),)),)),
-            "$.variants[0].expect[0].since: out_of_range: expected 0 to 8",
+            "$.variants[0].expect[0].since: inconsistent: expected a step, 0 to 8",
         ),
         (
             replace(PLAIN, genesis=replace(PLAIN.genesis, pools=())),
@@ -337,7 +354,7 @@ def test_an_account_whose_opening_was_rejected_is_no_subject(
     steps = (Step(0, "eve", ev.OpenAccount("eve", "nowhere")),)
     wanted = (expected(Measure.NET_LIQUIDATION_VALUE, "eve", 0),)
     scenario = replace(PLAIN, steps=steps, variants=(Variant("a", "", expect=wanted),))
-    assert "the account eve was never opened" in refused(tmp_path, capsys, scenario)
+    assert "expected an account, not 'eve'" in refused(tmp_path, capsys, scenario)
 
 
 @pytest.mark.parametrize(
@@ -364,8 +381,22 @@ def test_a_bad_price_file_names_line_and_column(tmp_path: Path, capsys: pytest.C
     assert f"error: {name}: line 3, column price: expected a decimal number" in message
     assert "--unit ETH=ATOMS" in refused(tmp_path, capsys, PLAIN, "--prices", f"ETH={name}")
     assert "BTC is given prices twice" in refused(
-        tmp_path, capsys, PLAIN, "--prices", f"BTC={prices(tmp_path, 'time,price', '0,1')}", "--prices", f"BTC-PERP={name}"
+        tmp_path,
+        capsys,
+        PLAIN,
+        "--prices",
+        f"BTC={prices(tmp_path, 'time,price', '0,1')}",
+        "--prices",
+        f"BTC-PERP={name}",
     )
+
+
+def test_prices_that_the_feed_cannot_show_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The feed's cap is 10^9 atoms; a price of 10,000,001 at 100 atoms is above it, one of 10,000,000 is not."""
+    name = prices(tmp_path, "time,price", "0,10000000", "60,10000001")
+    assert "1000000100 atoms a lot is above max_price" in refused(tmp_path, capsys, PLAIN, "--prices", f"BTC={name}")
+    name = prices(tmp_path, "time,price", "0,10000000")
+    assert posts(result_of(tmp_path, PLAIN, "--all", "--prices", f"BTC={name}")) == [(1, 10**9)]
 
 
 def test_prices_before_genesis_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
 from math import ceil, floor, trunc
+from typing import Any
 
+import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
@@ -15,6 +18,8 @@ from clearspec.liquidation import penalty_for, restoring_size, reward_from, shor
 from clearspec.margin import (
     Standing,
     counted_profit,
+    index_value,
+    is_critical,
     open_interest_weight,
     reduces_risk,
     scaled_initial,
@@ -42,28 +47,36 @@ from clearspec.numerics import (
     mul_ceil,
     mul_floor,
 )
-from clearspec.oracle import banded, mark_price, premium_sample, smoothed, worst_price
+from clearspec.oracle import banded, basis_sample, counts, mark_price, premium_sample, smoothed, worst_price
 from clearspec.parameters import (
     Aggregation,
     CollateralTerms,
+    FeedParameters,
     FundingParameters,
     InterestForm,
     LiquidationParameters,
     MarginParameters,
+    MarketKind,
+    MarketListing,
     MarkParameters,
     Tier,
+    expiry_violations,
+    feed_violations,
+    gap_violations,
     grown,
+    haircut_violations,
+    market_violations,
     ramped,
     shrunk,
 )
-from clearspec.sandbox import LIQUIDATION
+from clearspec.sandbox import ETH, FEED, LIQUIDATION, LISTING, MARK, MARKET, PERCENT
 from clearspec.settlement import uncollectable
-from clearspec.state import Funding, Position
+from clearspec.state import Account, Funding, Position, Post
 from clearspec.trading import filled, reduces, within_band
 from clearspec.waterfall import haircut_step, parts_by_market, rank_score
 
-some = settings(max_examples=max(50, settings.default.max_examples // 4))
-"""A quarter of the examples of the profile in force, for there are many small properties."""
+some = settings(max_examples=max(50, settings.default.max_examples // 5))
+"""A fifth of the examples of the profile in force, for there are many small properties."""
 
 WIDE = 2**126
 wide = st.integers(-WIDE, WIDE)
@@ -210,9 +223,11 @@ def test_a_reducing_fill_goes_toward_zero_and_not_through_it(before: int, after:
 
 
 @some
-@given(price, price, st.integers(0, SCALE - 1))
-def test_a_price_in_the_band_is_at_most_the_ratio_away(at: int, mark: int, band: int) -> None:
-    assert within_band(at, mark, band) == (abs(Fraction(at, mark) - 1) <= Fraction(band, SCALE))
+@given(price, st.integers(0, SCALE - 1), st.integers(-2, 2), st.sampled_from([1, -1]))
+def test_a_price_in_the_band_is_at_most_the_ratio_away(mark: int, band: int, off: int, side: int) -> None:
+    at_price = mark + side * (mark * band // SCALE + off)
+    inside = abs(Fraction(at_price, mark) - 1) <= Fraction(band, SCALE)
+    assert within_band(at_price, mark, band) == inside
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -304,8 +319,13 @@ def test_scaling_raises_initial_margin_with_open_interest_and_never_above_notion
     low = scaled_initial(worth, tiered, lots, min(interest, more), rules)
     high = scaled_initial(worth, tiered, lots, max(interest, more), rules)
     assert tiered <= low <= high <= worth
-    assert 0 <= open_interest_weight(interest, rules.open_interest_lower, rules.open_interest_upper) <= SCALE
-    assert 0 <= size_ratio(lots, rules.size_slope, rules.size_unit) <= SCALE
+    weight = open_interest_weight(interest, rules.open_interest_lower, rules.open_interest_upper)
+    assert weight == min(SCALE, max(0, ceil(Fraction((interest - rules.open_interest_lower) * SCALE, width))))
+    growth = size_ratio(lots, rules.size_slope, rules.size_unit)
+    assert growth == min(SCALE, ceil(Fraction(lots * rules.size_slope, rules.size_unit)))
+    base = min(worth, ceil(Fraction(tiered * rules.multiplier, SCALE)) + ceil(Fraction(worth * growth, SCALE)))
+    scaled = scaled_initial(worth, tiered, lots, interest, rules)
+    assert scaled == base + ceil(Fraction((worth - base) * weight, SCALE))
 
 
 @some
@@ -346,35 +366,55 @@ def test_a_fill_that_reduces_risk_keeps_the_solvent_solvent_and_the_insolvent_fr
         assert Fraction(equity_after, need_after) >= Fraction(equity, need)
 
 
+@some
+@given(balance, value, st.integers(-1, 1), st.integers(0, 1))
+def test_less_risk_is_decided_at_the_boundary(equity: int, need: int, more: int, grown_need: int) -> None:
+    allowed = reduces_risk(at(equity, need), at(equity + more, need + grown_need))
+    assert allowed == (grown_need == 0 and more >= 0)
+
+
+@some
+@given(st.integers(-(2**40), 2**40), st.integers(1, 2**40), st.integers(0, SCALE))
+def test_health_is_critical_strictly_below_the_ratio(equity: int, need: int, critical: int) -> None:
+    assert is_critical(at(equity, need), critical) == (Fraction(equity, need) < Fraction(critical, SCALE))
+    boundary = need * critical // SCALE
+    assert is_critical(at(boundary, need), critical) == (boundary * SCALE < need * critical)
+
+
 # ---------------------------------------------------------------------------------------------------------------
 # liquidation
 
 
 @some
-@given(value, balance, ratio, ratio)
-def test_a_reward_is_at_most_the_penalty_and_that_at_most_what_the_account_is_worth(
-    closed: int, worth: int, penalty_ratio: int, reward_ratio: int
+@given(st.integers(1, NOTIONAL_MAX), value, balance, ratio, ratio)
+def test_a_reward_is_at_most_the_penalty_and_that_at_most_its_part_of_what_the_account_is_worth(
+    closed: int, other: int, worth: int, penalty_ratio: int, reward_ratio: int
 ) -> None:
-    penalty = penalty_for(closed, worth, penalty_ratio)
+    penalty = penalty_for(closed, penalty_ratio, worth, closed + other)
     reward = reward_from(closed, penalty, reward_ratio)
-    assert 0 <= reward <= penalty <= max(0, worth)
-    assert penalty <= ceil(Fraction(closed * penalty_ratio, SCALE))
-    assert reward <= floor(Fraction(closed * reward_ratio, SCALE))
+    assert 0 <= reward <= penalty
+    assert penalty == min(
+        floor(Fraction(closed * penalty_ratio, SCALE)), floor(Fraction(max(0, worth) * closed, closed + other))
+    )
+    assert reward == min(penalty, floor(Fraction(closed * reward_ratio, SCALE)))
 
 
 @some
-@given(st.lists(value, min_size=1, max_size=6), balance, st.lists(ratio, min_size=2, max_size=2))
-def test_splitting_a_liquidation_never_pays_the_liquidator_more(
-    pieces: list[int], worth: int, ratios: list[int]
+@given(st.lists(st.integers(1, NOTIONAL_MAX), min_size=1, max_size=6), value, balance, st.tuples(ratio, ratio))
+def test_splitting_a_liquidation_neither_pays_nor_costs_more(
+    pieces: list[int], rest: int, worth: int, ratios: tuple[int, int]
 ) -> None:
     reward_ratio, penalty_ratio = sorted(ratios)
-    whole = reward_from(sum(pieces), penalty_for(sum(pieces), worth, penalty_ratio), reward_ratio)
+    held = sum(pieces) + rest
+    whole = penalty_for(sum(pieces), penalty_ratio, worth, held)
+    reward = reward_from(sum(pieces), whole, reward_ratio)
     earned, left = 0, worth
     for piece in pieces:
-        penalty = penalty_for(piece, left, penalty_ratio)
+        penalty = penalty_for(piece, penalty_ratio, left, held)
         earned += reward_from(piece, penalty, reward_ratio)
-        left -= penalty
-    assert earned <= whole
+        left, held = left - penalty, held - piece
+    assert worth - left <= whole
+    assert earned <= reward
     assert left >= min(worth, 0)
 
 
@@ -415,22 +455,20 @@ def test_closing_the_restoring_size_restores_maintenance_with_its_buffer(
     assert closing >= 1
     if closing > lots:
         return
-    equity_after = equity - ceil(Fraction(closing * at_price * penalty, SCALE))
+    equity_after = equity - floor(Fraction(closing * at_price * penalty, SCALE))
     need_after = tiered_requirement((lots - closing) * at_price, tiers)[1]
     assert equity_after >= need_after + ceil(Fraction(need_after * buffer, SCALE))
 
 
 @some
 @given(short_of_margin(), st.data())
-def test_closing_enough_never_widens_the_distance_to_maintenance(
+def test_closing_never_widens_the_distance_to_maintenance(
     case: tuple[tuple[Tier, ...], int, int, int, int, int], data: st.DataObject
 ) -> None:
     tiers, at_price, lots, equity, penalty, _ = case
     closing = data.draw(st.integers(1, lots))
-    if closing * at_price * (tiers[0].maintenance - penalty) < 2 * SCALE and closing < lots:
-        return
     gap = equity - tiered_requirement(lots * at_price, tiers)[1]
-    after = equity - ceil(Fraction(closing * at_price * penalty, SCALE))
+    after = equity - floor(Fraction(closing * at_price * penalty, SCALE))
     assert after - tiered_requirement((lots - closing) * at_price, tiers)[1] >= gap
 
 
@@ -497,9 +535,11 @@ def test_funding_is_zero_sum_and_does_not_depend_on_who_settles_when(
 def test_a_funding_rate_stays_within_its_cap(
     samples: list[int], how: Aggregation, least: int, interest: int, form: InterestForm, damper: int, cap: int
 ) -> None:
-    rules = FundingParameters(1, 1, 1, how, least, interest, form, damper, cap)
+    rules = FundingParameters(1, 1, 1, 1, how, least, interest, form, damper, cap)
     premium = aggregated(tuple(samples), rules)
     assert min([*samples, 0]) <= premium <= max([*samples, 0])
+    if how == Aggregation.MEAN:
+        assert premium == trunc(Fraction(sum(samples), max(len(samples), least)))
     rate = funding_rate(premium, rules)
     assert -cap <= rate <= cap
     if form == InterestForm.CLAMPED and abs(premium) <= cap:
@@ -550,11 +590,13 @@ def test_parts_of_a_deficit_sum(deficit: int, weights: list[int]) -> None:
 
 
 @some
-@given(amount, balance)
-def test_what_cannot_be_collected_is_part_of_the_loss_and_of_the_deficit(loss: int, worth: int) -> None:
-    missing = uncollectable(loss, worth)
-    assert 0 <= missing <= loss
-    assert missing == 0 if worth >= 0 else missing <= -worth
+@given(amount, balance, st.integers(1, 2), st.integers(0, 1))
+def test_what_cannot_be_collected_is_part_of_the_loss_and_of_the_deficit(
+    loss: int, worth: int, markets: int, collateral: int
+) -> None:
+    account = Account("a", "a", "main", ("FUT", "PERP")[:markets], "")
+    missing = uncollectable(loss, Standing(0, collateral, 0, worth, worth, worth, 0, 0, 0), account)
+    assert missing == (min(loss, max(0, -worth)) if (markets, collateral) == (1, 0) else 0)
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -608,6 +650,31 @@ def test_a_moving_average_arrives_and_never_passes_its_target(window: int, begin
 
 
 @some
+@given(price, price, price, st.integers(0, SCALE - 1))
+def test_a_basis_is_the_middle_of_the_book_less_the_index_within_its_band(
+    one: int, other: int, index: int, band: int
+) -> None:
+    width = index * band // SCALE
+    exact = floor(Fraction(one + other, 2)) - index
+    assert basis_sample(min(one, other), max(one, other), index, band) == max(-width, min(width, exact))
+
+
+@some
+@given(price, st.integers(0, PRICE_MAX), st.integers(0, 1000), ratio, st.integers(1, 1000))
+def test_a_post_counts_while_it_is_young_and_confident(
+    posted: int, confidence: int, age: int, accepted: int, max_age: int
+) -> None:
+    feed = replace(FEED, confidence=accepted, max_age=max_age)
+    sure = Fraction(confidence, posted) <= Fraction(accepted, SCALE)
+    assert counts(Post(posted, confidence, 5), feed, 5 + age) == (age <= max_age and sure)
+    assert counts(Post(posted, 0, 5), feed, 5 + max_age)
+    assert not counts(Post(posted, 0, 5), feed, 6 + max_age)
+    assert counts(Post(posted, posted * accepted // SCALE, 5), feed, 5)
+    assert not counts(Post(posted, posted * accepted // SCALE + 1, 5), feed, 5)
+    assert not counts(None, feed, 5)
+
+
+@some
 @given(price, price, price)
 def test_a_premium_has_the_side_of_the_book_that_lies_beyond_the_index(one: int, other: int, index: int) -> None:
     bid, ask = min(one, other), max(one, other)
@@ -634,5 +701,185 @@ def test_a_conversion_is_paid_at_index_less_the_discount_rounded_up(
 @some
 @given(st.integers(0, SCALE - 1), st.integers(0, 30))
 def test_growth_is_rounded_up_and_shrinking_down(step: int, steps: int) -> None:
-    assert Fraction(grown(step, steps), SCALE) >= (1 + Fraction(step, SCALE)) ** steps
+    assert Fraction(grown(step, steps), SCALE) >= min(Fraction(RATIO_MAX, SCALE), (1 + Fraction(step, SCALE)) ** steps)
     assert 0 <= Fraction(shrunk(step, steps), SCALE) <= (1 - Fraction(step, SCALE)) ** steps
+
+
+@some
+@given(amount, price, st.integers(1, AMOUNT_MAX))
+def test_collateral_is_worth_its_price_rounded_down(held: int, index: int, unit: int) -> None:
+    assert index_value(held, index, unit) == floor(Fraction(held * index, unit))
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# envelope
+
+one_step = st.integers(0, SCALE // 5)
+
+
+@some
+@given(one_step, st.integers(1, 6), one_step, one_step, ratio, st.integers(0, SCALE // 100))
+def test_what_the_gap_inequalities_accept_holds_exactly(
+    band: int, steps: int, basis: int, penalty: int, maintenance: int, cap: int
+) -> None:
+    feed = replace(FEED, band=band, step_interval=7)
+    parameters = replace(
+        MARKET,
+        margin=replace(MARKET.margin, gap_steps=steps),
+        mark=replace(MARK, band=basis),
+        liquidation=replace(LIQUIDATION, penalty=penalty),
+        funding=replace(MARKET.funding, cap=cap),
+    )
+    s, b, p, m = (Fraction(part, SCALE) for part in (band, basis, penalty, maintenance))
+    rules = parameters.funding
+    f = Fraction(cap * (rules.max_gap + (steps + 1) * 7), SCALE * rules.period)
+    exact = {
+        "gap-up": ((1 + s) ** (steps + 1) * ((1 + p) * (1 + b) + f), (1 + m) * (1 - b) * (1 - s)),
+        "gap-down": (((1 - m) * (1 + b) + f) * (1 + s), (1 - s) ** (steps + 1) * (1 - p) * (1 - b)),
+    }
+    broken = {violation.inequality: violation for violation in gap_violations(parameters, feed, maintenance)}
+    for name, (left, right) in exact.items():
+        if name not in broken:
+            assert left <= right
+        else:
+            found = broken[name]
+            # Left sides are rounded up and right sides down, by a few parts in 10**9 for each step.
+            tolerance = Fraction(10 * (steps + 6), SCALE)
+            assert min(left, Fraction(RATIO_MAX, SCALE)) <= Fraction(found.left, SCALE)
+            assert Fraction(found.left, SCALE) <= left + tolerance
+            assert right - tolerance <= Fraction(found.right, SCALE) <= right
+
+
+@some
+@given(one_step, st.integers(1, 6), st.integers(1, 100), st.integers(1, 100), ratio, ratio)
+def test_what_the_haircut_inequality_accepts_holds_exactly(
+    band: int, steps: int, interval: int, own_interval: int, haircut: int, discount: int
+) -> None:
+    assume(discount < SCALE)
+    terms = replace(ETH, haircut=haircut, discount=discount)
+    feed = replace(FEED, band=band, step_interval=own_interval)
+    own = ceil(Fraction((steps + 1) * interval, own_interval)) + 1
+    fallen = (1 - Fraction(band, SCALE)) ** own * (1 - Fraction(discount, SCALE))
+    least = (1 - Fraction(haircut, SCALE)) * (1 + Fraction(band, SCALE))
+    found = haircut_violations(terms, feed, steps, interval)
+    if not found:
+        assert least <= fallen
+    else:
+        assert least <= Fraction(found[0].left, SCALE) <= least + Fraction(2, SCALE)
+        assert fallen - Fraction(own + 2, SCALE) <= Fraction(found[0].right, SCALE) <= fallen
+
+
+def changed(**sections: Any) -> MarketListing:
+    """The sandbox's listing with changed fields in sections of its parameters."""
+    parameters = {name: replace(getattr(MARKET, name), **fields) for name, fields in sections.items()}
+    return replace(LISTING, parameters=replace(MARKET, **parameters))
+
+
+def tier(upper: int, initial: int, maintenance: int) -> Tier:
+    """A tier with ratios in percent."""
+    return Tier(upper, initial * PERCENT, maintenance * PERCENT)
+
+
+BOUNDARIES: dict[str, tuple[MarketListing, MarketListing]] = {
+    "tiers-ascend": (
+        changed(margin={"tiers": (tier(0, 10, 5), tier(1, 10, 5), tier(NOTIONAL_MAX, 10, 5))}),
+        changed(margin={"tiers": (tier(1, 10, 5), tier(1, 10, 5), tier(NOTIONAL_MAX, 10, 5))}),
+    ),
+    "initial-never-falls": (
+        changed(margin={"tiers": (tier(9, 11, 5), tier(NOTIONAL_MAX, 11, 5))}),
+        changed(margin={"tiers": (tier(9, 11, 5), tier(NOTIONAL_MAX, 10, 5))}),
+    ),
+    "maintenance-never-falls": (
+        changed(margin={"tiers": (tier(9, 10, 6), tier(NOTIONAL_MAX, 10, 6))}),
+        changed(margin={"tiers": (tier(9, 10, 6), tier(NOTIONAL_MAX, 10, 5))}),
+    ),
+    "maintenance-at-most-initial": (
+        changed(margin={"tiers": (tier(NOTIONAL_MAX, 10, 10),)}),
+        changed(margin={"tiers": (tier(NOTIONAL_MAX, 10, 11),)}),
+    ),
+    "tiers-reach-the-top": (
+        changed(margin={"tiers": (tier(NOTIONAL_MAX, 10, 5),)}),
+        changed(margin={"tiers": (tier(NOTIONAL_MAX - 1, 10, 5),)}),
+    ),
+    # 2**56 / 10**9 = 72057594.03 lots at the highest price of the feed.
+    "position-notional-bounded": (
+        changed(trading={"max_position": 72_057_594}),
+        changed(trading={"max_position": 72_057_595}),
+    ),
+    "open-interest-bounded": (
+        changed(trading={"max_open_interest": 72_057_594}),
+        changed(trading={"max_open_interest": 72_057_595}),
+    ),
+    "rebate-covered": (
+        changed(trading={"taker_fee": 5, "maker_fee": -5}),
+        changed(trading={"taker_fee": 5, "maker_fee": -6}),
+    ),
+    "taker-fee-at-most-maintenance": (
+        changed(trading={"taker_fee": 5 * PERCENT}),
+        changed(trading={"taker_fee": 5 * PERCENT + 1}),
+    ),
+    "reward-at-most-penalty": (
+        changed(liquidation={"reward": PERCENT}),
+        changed(liquidation={"reward": PERCENT + 1}),
+    ),
+    "reward-floor-at-most-penalty": (
+        changed(liquidation={"reward_floor": PERCENT}),
+        changed(liquidation={"reward_floor": PERCENT + 1}),
+    ),
+    "open-interest-scale-ordered": (
+        changed(margin={"open_interest_lower": 8, "open_interest_upper": 9}),
+        changed(margin={"open_interest_lower": 9, "open_interest_upper": 9}),
+    ),
+    "funding-interval-within-gap": (
+        changed(funding={"interval": 3600}),
+        changed(funding={"interval": 3601}),
+    ),
+    # 512 samples, one every 7 seconds, last 3584 seconds; one every 8 seconds 4096.
+    "samples-fit": (changed(funding={"sample_interval": 8}), changed(funding={"sample_interval": 7})),
+    # 1.01 <= 1.1 x 0.99 ** 8 = 1.0150 with 6 + 1 steps and one more; 1.1 x 0.99 ** 9 = 1.0049.
+    "haircut-within-initial": (
+        changed(mark={"variation_interval": 6}),
+        changed(mark={"variation_interval": 7}),
+    ),
+}
+
+
+@pytest.mark.parametrize("inequality", BOUNDARIES)
+def test_an_inequality_holds_at_equality_and_fails_one_beyond(inequality: str) -> None:
+    inside, outside = BOUNDARIES[inequality]
+    lowest = inside.parameters.margin.tiers[0].maintenance
+    assert market_violations(inside, FEED, lowest) == []
+    found = market_violations(outside, FEED, outside.parameters.margin.tiers[0].maintenance)
+    assert [violation.inequality for violation in found][:1] == [inequality]
+    assert found[0].left > found[0].right
+
+
+def test_a_penalty_is_strictly_below_the_lowest_maintenance_in_force() -> None:
+    names = [violation.inequality for violation in market_violations(LISTING, FEED, PERCENT)]
+    assert "penalty-below-maintenance" in names
+    assert "penalty-below-maintenance" not in [
+        violation.inequality for violation in market_violations(LISTING, FEED, PERCENT + 1)
+    ]
+
+
+@pytest.mark.parametrize(("time", "expiry", "fails"), [(400, 1000, False), (401, 1000, True), (0, 600, False)])
+def test_a_future_is_listed_before_its_settlement_window(time: int, expiry: int, fails: bool) -> None:
+    listing = replace(LISTING, kind=MarketKind.FUTURE, expiry=expiry)
+    assert bool(expiry_violations(listing, time)) == fails
+    assert [found.inequality for found in expiry_violations(replace(listing, kind=MarketKind.PERPETUAL), 0)] == [
+        "expiry-only-of-futures"
+    ]
+    assert expiry_violations(LISTING, time) == []
+
+
+@pytest.mark.parametrize(
+    ("feed", "inequality"),
+    [
+        (replace(FEED, sources=("s1", "s2", "s3"), quorum=2, faulty=1), "quorum-outvotes-faulty"),
+        (replace(FEED, quorum=2), "quorum-reachable"),
+        (replace(FEED, sources=("s1", "s1"), quorum=1), "sources-distinct"),
+    ],
+)
+def test_a_feed_outside_the_envelope(feed: FeedParameters, inequality: str) -> None:
+    assert [violation.inequality for violation in feed_violations(feed)] == [inequality]
+    assert feed_violations(replace(FEED, sources=("s1", "s2", "s3"), quorum=3, faulty=1)) == []

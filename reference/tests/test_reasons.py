@@ -883,7 +883,7 @@ def order_of_withdraw() -> Chain:
     c.link(Reason.WITHDRAWALS_GATED, "main", "b", ev.Withdraw("b", "USD", 1202))
     s.do("admin", ev.CoverLoss("main", ev.Cover.OUTSIDE, 100))  # custody 1200
     c.link(Reason.INSUFFICIENT_CUSTODY, "main", "b", ev.Withdraw("b", "USD", 1202))
-    s.do("k", ev.Contribute("main", ev.Fund.INSURANCE_FUND, 100))
+    s.open("d", 100)
     c.link(Reason.NEGATIVE_BALANCE_LIMIT, "b", "b", ev.Withdraw("b", "USD", 1202))  # cash -2
     c.link(Reason.BELOW_INITIAL_MARGIN, "b", "b", ev.Withdraw("b", "USD", 1201))  # cash -1
     return c
@@ -903,7 +903,7 @@ def order_of_transfer() -> Chain:
     c.link(Reason.WITHDRAWALS_GATED, "main", "b", ev.Transfer("b", "z", "USD", 1202))
     s.do("admin", ev.CoverLoss("main", ev.Cover.OUTSIDE, 100))
     c.link(Reason.INSUFFICIENT_CUSTODY, "main", "b", ev.Transfer("b", "z", "USD", 1202))
-    s.do("k", ev.Contribute("main", ev.Fund.INSURANCE_FUND, 100))
+    s.open("d", 100)
     c.link(Reason.DEPOSIT_CAP_EXCEEDED, "USD", "b", ev.Transfer("b", "z", "USD", 1202))  # 1 + 1202 > 1202
     s.do("z", ev.Withdraw("z", "USD", 1))
     c.link(Reason.NEGATIVE_BALANCE_LIMIT, "b", "b", ev.Transfer("b", "z", "USD", 1202))
@@ -996,11 +996,11 @@ def order_of_cover_loss_from_a_fund() -> Chain:
 
 @chain(4)
 def order_of_collect_fees() -> Chain:
-    # The taker fee is 1 % of 1000 = 10. b keeps 80 for its margin, d borrows 185 against one ETH: of 1110 in custody
-    # 5 remain. The default leaves 110 - 10 - 200 = -100 uncovered, one above the threshold.
+    # The taker fee is 1 % of 1000 = 10. a's default leaves 110 - 10 - 200 = -100 uncovered, one above the threshold.
+    # d borrows the 1100 that custody holds beyond the fee and then owes a fee of 1 % of 800 = 8: of 18 custody has 10.
     trading = replace(sb.TRADING, taker_fee=sb.PERCENT)
     listing = replace(sb.LISTING, parameters=replace(sb.MARKET, trading=trading))
-    pool = replace(sb.POOL, layers=(), gate_threshold=99, negative_balance_limit=185)
+    pool = replace(sb.POOL, layers=(), gate_threshold=99, negative_balance_limit=2000)
     s = Sandbox(sb.genesis(pool=pool, markets=(listing,)))
     s.price(100)
     s.price(2000, "ETH")
@@ -1009,16 +1009,17 @@ def order_of_collect_fees() -> Chain:
     s.trade("a", "b", 10, 100)
     s.drive(80)
     s.do("d", ev.Deposit("d", "ETH", 1))
-    s.do("d", ev.Withdraw("d", "USD", 185))
-    s.do("b", ev.Withdraw("b", "USD", 920))
+    s.do("d", ev.Withdraw("d", "USD", 1100))
+    s.trade("d", "b", 10, 80)
     s.do("k", ev.ResolveDefault("a"))
     c = Chain(s)
-    c.link(Reason.UNAUTHORISED, "eve", "eve", ev.CollectFees("nowhere", 11))
-    c.link(Reason.UNKNOWN_POOL, "nowhere", "admin", ev.CollectFees("nowhere", 11))
-    c.link(Reason.INSUFFICIENT_FUND, "main", "admin", ev.CollectFees("main", 11))
-    c.link(Reason.WITHDRAWALS_GATED, "main", "admin", ev.CollectFees("main", 10))
+    c.link(Reason.UNAUTHORISED, "eve", "eve", ev.CollectFees("nowhere", 19))
+    c.link(Reason.UNKNOWN_POOL, "nowhere", "admin", ev.CollectFees("nowhere", 19))
+    c.link(Reason.INSUFFICIENT_FUND, "main", "admin", ev.CollectFees("main", 19))
+    c.link(Reason.WITHDRAWALS_GATED, "main", "admin", ev.CollectFees("main", 18))
     s.do("admin", ev.CoverLoss("main", ev.Cover.OUTSIDE, 1))
-    c.link(Reason.INSUFFICIENT_CUSTODY, "main", "admin", ev.CollectFees("main", 10))
+    c.link(Reason.INSUFFICIENT_CUSTODY, "main", "admin", ev.CollectFees("main", 18))
+    s.do("admin", ev.CollectFees("main", 11))
     return c
 
 

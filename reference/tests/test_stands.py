@@ -94,6 +94,15 @@ def test_s1_a_gated_pool_leaks_nothing_into_another() -> None:
     s.do("b", ev.Transfer("b", "c", "USD", 1))  # stays in the pool
 
 
+def test_s1_a_transfer_between_pools_moves_custody_too() -> None:
+    genesis = sb.genesis(pools=(SIDE,), markets=(sb.LISTING, SIDE_LISTING))
+    s = start(100, ("a", 1000), genesis=genesis)
+    s.open("z", 500, "side")
+    s.do("a", ev.Transfer("a", "z", "USD", 300))
+    assert (s.cash("a"), s.cash("z")) == (700, 800)
+    assert (s.balance("custody"), s.balance("custody", pool="side")) == (-700, -800)
+
+
 def test_s1_insurance_pays_at_most_the_cap_of_a_market_in_an_interval() -> None:
     # Three accounts default with -100 each; the cap is 60 a day.
     pool = replace(sb.POOL, layers=(Layer.INSURANCE_FUND,))
@@ -279,6 +288,7 @@ NINE_TENTHS = FundingParameters(
     interval=3600,
     period=3600,
     max_gap=3600,
+    sample_interval=10,
     aggregation=sb.FUNDING.aggregation,
     min_samples=1,
     interest=9 * 10**6,
@@ -319,7 +329,8 @@ def test_s5_a_receiver_of_nine_tenths_of_an_atom_gets_900_in_1000_intervals(poke
 
 def test_s5_catching_up_after_a_pause_is_one_capped_step() -> None:
     # Ten hours have passed, two count: 2 x 0.9 = 1.8, of which 1 enters the index and 0.8 is carried.
-    s = start(100, genesis=sb.with_market(funding=replace(NINE_TENTHS, max_gap=7200)))
+    margin = replace(sb.MARGIN, tiers=tiers(10, 7))
+    s = start(100, genesis=sb.with_market(funding=replace(NINE_TENTHS, max_gap=7200), margin=margin))
     s.time = 36_000
     s.price(100)
     s.do("k", ev.AccrueFunding(PERP))
@@ -332,9 +343,9 @@ def test_s5_catching_up_after_a_pause_is_one_capped_step() -> None:
 # S6 Fills below initial margin
 
 
-def four_lots(cash: int) -> Sandbox:
+def four_lots(cash: int, **pool: int) -> Sandbox:
     """``a`` bought 4 lots at 300, now 250: equity is the cash less 200, the requirement 5 % of 1000 = 50."""
-    s = start(300, ("a", cash), ("b", 10_000), ("second", 10_000))
+    s = start(300, ("a", cash), ("b", 10_000), ("second", 10_000), genesis=sb.with_pool(**pool))
     s.trade("a", "b", 4, 300)
     s.drive(250)
     assert (s.standing("a").margin_equity, s.standing("a").maintenance) == (cash - 200, 50)
@@ -364,8 +375,8 @@ def test_s6_a_fill_may_not_raise_the_requirement() -> None:
 
 
 def test_s6_without_a_requirement_there_is_nothing_to_reduce() -> None:
-    # Flat with equity -10: no fill, however favourable, brings its one lot the 25 that it needs.
-    s = four_lots(190)
+    # Flat with equity -10: one lot needs 25, and only a fill 35 below mark would bring it.
+    s = four_lots(190, negative_balance_limit=10)
     s.trade("b", "a", 4, 250)
     assert (s.standing("a").margin_equity, s.standing("a").maintenance) == (-10, 0)
     s.trade("a", "b", 1, 250, expect=Reason.INSUFFICIENT_MARGIN)
@@ -373,11 +384,28 @@ def test_s6_without_a_requirement_there_is_nothing_to_reduce() -> None:
     s.trade("a", "b", 1, 215)  # 25
 
 
+def test_s6_new_risk_is_not_opened_on_a_debt_beyond_its_limit() -> None:
+    s = four_lots(190, negative_balance_limit=9)
+    s.trade("b", "a", 4, 250)
+    s.trade("a", "b", 1, 215, expect=Reason.NEGATIVE_BALANCE_LIMIT)
+
+
 def test_s6_a_rebate_above_the_taker_fee_is_refused() -> None:
     # 0.03 % to the maker against 0.02 % from the taker would pay 0.01 % for every wash trade.
     trading = replace(sb.TRADING, taker_fee=2 * 10**5, maker_fee=-3 * 10**5)
     with pytest.raises(OutsideEnvelope, match="rebate-covered"):
         build(sb.with_market(trading=trading))
+
+
+def test_s6_fees_are_rounded_up_and_a_rebate_down() -> None:
+    # Of 1001: taker 0.25 % = 2.5025, so 3; rebate 0.15 % = 1.5015, so 1; half of the 2 that remain to insurance.
+    trading = replace(sb.TRADING, taker_fee=25 * 10**5, maker_fee=-15 * 10**5, insurance_share=SCALE // 2)
+    s = start(1001, ("a", 1000), ("b", 1000), genesis=sb.with_market(trading=trading))
+    s.trade("a", "b", 1, 1001)
+    assert (s.cash("a"), s.cash("b")) == (997, 1001)
+    assert (s.balance("fee_treasury"), s.balance("insurance_fund")) == (1, 1)
+    s.do("admin", ev.CollectFees("main", 1))
+    assert (s.balance("fee_treasury"), s.balance("custody")) == (0, -1999)
 
 
 def test_s6_a_fill_far_from_mark_is_refused_however_rich_the_parties() -> None:
@@ -478,7 +506,7 @@ def test_s9_a_quorum_that_two_faulty_sources_outvote_is_refused(quorum: int) -> 
 def test_s9_the_band_clamps_and_arrives_from_100_at_80_in_five_updates() -> None:
     # 5 % of 100, 95, 91, 87, 83 rounded down: 5, 4, 4, 4, 4. Rejecting every post outside would stay at 100.
     feed = replace(sb.FEED, band=5 * PERCENT)
-    listing = listed(margin=replace(sb.MARGIN, tiers=tiers(20, 10)))
+    listing = listed(margin=replace(sb.MARGIN, tiers=tiers(60, 20)))
     s = Sandbox(sb.genesis(feeds=(feed, sb.ETH_FEED), markets=(listing,)))
     s.price(100)
     found = []
@@ -497,6 +525,8 @@ def test_s9_a_moving_average_arrives_from_100_at_109_and_back() -> None:
 
     def arrives(price: int) -> None:
         for _ in range(200):
+            s.time += 10
+            s.price(1000)
             s.do("venue", ev.PostBook(PERP, price, price))
         assert s.state.marks[PERP].price == price
 
@@ -579,9 +609,7 @@ def stepwise(critical_health: int) -> Sandbox:
     ``a`` bought 10 lots at 10600 with 11000: 11000 - 6000 = 5000 at 10000, and 1000 at 9600, where 4800 is needed.
     """
     liquidation = replace(sb.LIQUIDATION, close_factor=SCALE // 2, critical_health=critical_health)
-    feed = replace(sb.FEED, band=2 * PERCENT)
-    genesis = sb.genesis(feeds=(feed, sb.ETH_FEED), markets=(listed(liquidation=liquidation),))
-    s = start(10_600, ("a", 11_000), ("b", 10**6), genesis=genesis)
+    s = start(10_600, ("a", 11_000), ("b", 10**6), genesis=sb.with_market(liquidation=liquidation))
     s.trade("a", "b", 10, 10_600)
     s.drive(10_000)
     assert (s.standing("a").margin_equity, s.standing("a").maintenance) == (5000, 5000)
@@ -614,13 +642,14 @@ def test_s11_below_critical_health_everything_closes() -> None:
         (1000, 3, 3, 3),
         (1000, 0, 0, 0),
         (1000, -50, 0, 0),
-        (150, 100, 2, 0),  # up and down
+        (500, 7, 3, 2),  # half of what it holds: at most half of what it is worth
+        (150, 100, 1, 0),  # both rounded down
     ],
 )
 def test_s11_the_reward_is_paid_by_the_account_only_from_what_it_is_worth(
     value: int, worth: int, penalty: int, reward: int
 ) -> None:
-    assert penalty_for(value, worth, PERCENT) == penalty
+    assert penalty_for(value, PERCENT, worth, 1000) == penalty
     assert reward_from(value, penalty, PERCENT // 2) == reward
 
 
@@ -675,7 +704,7 @@ def test_s11_the_account_and_its_liquidator_never_gain_together() -> None:
     together = sum(s.standing(account).net_liquidation_value for account in ("a", "b"))
     receipt = s.do("b", ev.Liquidate("a", "b", PERP, 10))
     after = sum(s.standing(account).net_liquidation_value for account in ("a", "b"))
-    assert after - together == receipt.amounts["reward"] - receipt.amounts["penalty"] == 1 - 3
+    assert after - together == receipt.amounts["reward"] - receipt.amounts["penalty"] == 1 - 2
 
 
 def jelly() -> Sandbox:
@@ -815,21 +844,24 @@ def test_s12_layers_that_share_losses_before_the_funds_are_refused() -> None:
         build(sb.with_pool(layers=(Layer.TEAR_UP, Layer.INSURANCE_FUND)))
 
 
-def two_pairs() -> Sandbox:
-    """``a`` and ``e`` long 10, ``b`` and ``f`` short 10, all from 100; at 88 ``a`` is worth 100 - 120 = -20."""
+def two_pairs(price: int) -> Sandbox:
+    """``a`` and ``e`` long 10, ``b`` and ``f`` short 10, all from 100; then the price falls by 1 a second.
+
+    Every 5 seconds the mark of the second before becomes the variation mark: 96 at 5, 91 at 10, 81 at 20.
+    """
     pool = replace(sb.POOL, layers=(Layer.INSURANCE_FUND, Layer.GAINS_HAIRCUT))
-    listing = listed(mark=replace(sb.MARK, variation_interval=1000))
-    genesis = sb.genesis(pool=pool, markets=(listing,))
-    s = start(100, ("a", 100), ("b", 1000), ("e", 1000), ("f", 1000), genesis=genesis)
+    s = start(100, ("a", 100), ("b", 1000), ("e", 1000), ("f", 1000), genesis=sb.genesis(pool=pool))
     s.trade("a", "b", 10, 100)
     s.trade("e", "f", 10, 100)
-    s.drive(88)
+    s.drive(price)
+    assert s.time == 100 - price
     return s
 
 
 def test_s12_the_gains_haircut_takes_from_gains_since_the_variation_mark() -> None:
-    # 20 over the 10 lots that remain: 2 a lot, less than the 12 that they won since the variation mark.
-    s = two_pairs()
+    # a: 100 - 10 x 12 = -20, over the 10 lots that remain 2 each, of the 3 that they won since the variation mark.
+    s = two_pairs(88)
+    assert s.state.marks[PERP].variation_price == 91
     receipt = s.do("k", ev.ResolveDefault("a"))
     assert (receipt.amounts["gains_haircut"], receipt.amounts["uncovered_loss"]) == (20, 0)
     # Equal scores: the older b is torn up at 88 with its gain whole, and f bears the haircut.
@@ -838,27 +870,49 @@ def test_s12_the_gains_haircut_takes_from_gains_since_the_variation_mark() -> No
 
 
 def test_s12_gains_of_earlier_variation_intervals_are_not_taken() -> None:
-    s = two_pairs()
-    s.time = 1000
+    s = two_pairs(88)
+    s.time = 15
     s.price(88)  # the mark so far, 88, becomes the variation mark
     receipt = s.do("k", ev.ResolveDefault("a"))
     assert (receipt.amounts["gains_haircut"], receipt.amounts["uncovered_loss"]) == (0, 20)
 
 
 def test_s12_the_gains_haircut_takes_no_more_than_the_gain() -> None:
-    # 76: a is worth 100 - 240 = -140. The variation mark became 80, so 4 a lot were won since: 40 of 140.
-    pool = replace(sb.POOL, layers=(Layer.GAINS_HAIRCUT,))
-    listing = listed(mark=replace(sb.MARK, variation_interval=1000))
-    genesis = sb.genesis(pool=pool, markets=(listing,))
-    s = start(100, ("a", 100), ("b", 1000), ("e", 1000), ("f", 1000), genesis=genesis)
-    s.trade("a", "b", 10, 100)
-    s.trade("e", "f", 10, 100)
-    s.drive(80)
-    s.time = 1000
-    s.price(80)
-    s.drive(76)
+    # a: 100 - 10 x 24 = -140. Since the variation mark 81 - 76 = 5 a lot were won: 50 of 140, and never again.
+    s = two_pairs(76)
     receipt = s.do("k", ev.ResolveDefault("a"))
-    assert (receipt.amounts["gains_haircut"], receipt.amounts["uncovered_loss"]) == (40, 100)
+    assert (receipt.amounts["gains_haircut"], receipt.amounts["uncovered_loss"]) == (50, 90)
+    assert s.state.fundings[PERP].haircut_since_variation == 5
+
+
+def test_s12_two_defaults_of_one_interval_share_its_gain() -> None:
+    # a and g: 100 - 10 x 24 = -140 each; 3 and 3 lots more of e and f. The first takes 5 a lot of the 13 lots that
+    # remain short, 65; the second finds nothing left of the gain.
+    pool = replace(sb.POOL, layers=(Layer.GAINS_HAIRCUT,))
+    accounts = (("a", 100), ("g", 100), ("b", 2000), ("e", 1000), ("f", 1000))
+    s = start(100, *accounts, genesis=sb.genesis(pool=pool))
+    s.trade("a", "b", 10, 100)
+    s.trade("g", "b", 10, 100)
+    s.trade("e", "f", 3, 100)
+    s.drive(76)
+    assert s.do("k", ev.ResolveDefault("a")).amounts["gains_haircut"] == 5 * 13
+    assert s.do("k", ev.ResolveDefault("g")).amounts["gains_haircut"] == 0
+
+
+def test_s12_the_gains_haircut_leaves_a_newcomer_solvent() -> None:
+    # n takes f's short over at 76 with exactly its initial margin, 76, and bears 5 a lot though it won nothing.
+    s = two_pairs(76)
+    s.open("n", 76)
+    s.trade("f", "n", 10, 76)
+    s.do("k", ev.ResolveDefault("a"))
+    assert s.standing("n").margin_equity == 26
+
+
+def test_s12_a_variation_interval_beyond_initial_margin_is_refused() -> None:
+    # 6 seconds are 7 steps, at most one more: 0.99 ** 8 x 1.1 = 1.0150 >= 1.01; one second more: 0.99 ** 9 = 1.0049.
+    build(sb.with_market(mark=replace(sb.MARK, variation_interval=6)))
+    with pytest.raises(OutsideEnvelope, match="haircut-within-initial"):
+        build(sb.with_market(mark=replace(sb.MARK, variation_interval=7)))
 
 
 def test_s12_winners_rank_above_losers_on_both_sides() -> None:
@@ -942,10 +996,49 @@ def test_s14_one_payout_factor_whoever_comes_first(order: tuple[str, ...], fund:
     assert s.balance("uncovered_loss") == 0
 
 
+def test_s14_a_gain_realised_before_is_not_taken_back() -> None:
+    # b sold its short to c at 80 and keeps 200; at 80 nobody has a claim, and a pays 100 of its loss of 200.
+    s = start(100, ("a", 100), ("b", 1000), ("c", 1000), genesis=sb.genesis(markets=(FUTURE,)))
+    s.trade("a", "b", 10, 100, "BTC-FUT")
+    s.drive(80)
+    s.trade("b", "c", 10, 80, "BTC-FUT")
+    s.time = 10_000
+    s.do("k", ev.FixSettlement("BTC-FUT"))
+    s.do("k", ev.SettlePosition("c", "BTC-FUT"))
+    assert s.do("k", ev.SettlePosition("a", "BTC-FUT")).amounts["collected"] == 100
+    assert [s.cash(account) for account in ("a", "b", "c")] == [0, 1200, 1000]
+    assert s.balance("uncovered_loss") == -100
+    assert s.balance("clearing", "BTC-FUT") == 0
+    assert s.state.markets["BTC-FUT"].status == MarketStatus.CLOSED
+
+
 def test_s14_no_claim_is_paid_before_the_last_loss_is_collected() -> None:
     s = expired()
     s.do("k", ev.SettlePosition("b", "BTC-FUT"))
     s.do("k", ev.PayClaim("b", "BTC-FUT"), Reason.POSITIONS_REMAIN)
+
+
+def test_s14_nobody_escapes_a_settled_loss_by_the_moment_of_its_collection() -> None:
+    # a loses 10 x 20 = 200 in the future and holds cash 1000; its 5 lots of ETH are down 1100 at this moment, so that
+    # it is worth -300. Were its loss forgiven now, it would have all of its 1000 when ETH is back.
+    eth = replace(sb.LISTING, market="ETH-PERP", feed="ETH")
+    s = Sandbox(sb.genesis(markets=(FUTURE, eth)))
+    s.price(100)
+    s.price(1000, "ETH")
+    s.open("a", 1000)
+    s.open("b", 10_000)
+    s.trade("a", "b", 10, 100, "BTC-FUT")
+    s.trade("a", "b", 5, 1000, "ETH-PERP")
+    s.drive(80)
+    s.time = 10_000
+    s.do("k", ev.FixSettlement("BTC-FUT"))
+    s.drive(780, "ETH")
+    assert s.standing("a").net_liquidation_value == -300
+    assert s.do("k", ev.SettlePosition("a", "BTC-FUT")).amounts["collected"] == 200
+    s.do("k", ev.SettlePosition("b", "BTC-FUT"))
+    assert s.do("k", ev.PayClaim("b", "BTC-FUT")).amounts["paid"] == 200
+    s.drive(1000, "ETH")
+    assert s.standing("a").net_liquidation_value == 800
 
 
 def test_s14_a_price_of_the_last_second_hardly_counts() -> None:
@@ -1113,28 +1206,29 @@ def test_s17_the_observable_snapshot_does_not_tell_who_settled_when() -> None:
 # Theorems: the counterexample to the wording that is not true, and what holds
 
 
-def test_liquidation_may_lower_the_ratio_but_not_the_difference() -> None:
-    # In hundreds: E = 20, R = 50, penalty 2.5 %, half closed: 20 / 50 = 0.40 becomes (20 - 12.5) / 25 = 0.30.
-    # E - R rises from -30 to -17.5, as 500 x (5 % - 2.5 %) = 12.5.
+def test_liquidation_lowers_neither_the_ratio_nor_the_difference() -> None:
+    # In hundreds: E = 20, R = 50, penalty 2.5 %, half closed. 2.5 % of 500 = 12.5 would leave 7.5 / 25 = 0.30 in place
+    # of 0.40. The penalty is at most half of what the account is worth: 10 / 25 = 0.40; E - R goes from -30 to -15.
     rules = replace(sb.LIQUIDATION, penalty=PERCENT * 5 // 2, close_factor=SCALE // 2)
-    s = start(11_000, ("a", 12_000), ("b", 10**6), genesis=sb.with_market(liquidation=rules))
+    genesis = sb.genesis(feeds=(replace(sb.FEED, band=PERCENT // 2), sb.ETH_FEED), markets=(listed(liquidation=rules),))
+    s = start(11_000, ("a", 12_000), ("b", 10**6), genesis=genesis)
     s.trade("a", "b", 10, 11_000)
     s.drive(10_000)
     before = s.standing("a")
     assert (before.margin_equity, before.maintenance) == (2000, 5000)
     assert s.do("b", ev.Liquidate("a", "b", PERP, 10)).amounts["closed"] == 5
     after = s.standing("a")
-    assert (after.margin_equity, after.maintenance) == (750, 2500)
+    assert (after.margin_equity, after.maintenance) == (1000, 2500)
 
 
 def test_a_sized_step_restores() -> None:
-    # E = 40, R = 47 at 94. 3 lots: penalty ceil(2.82) = 3, E = 37; 7 x 94 x 5 % = 32.9, R = 33. 2 lots would leave
-    # 40 - 2 = 38 against ceil(37.6) = 38, but the two requirements may each round by one: one lot more is closed.
+    # E = 40, R = 47 at 94: ceil((7 + 2) / 4 %) = 225 atoms are 3 lots. Penalty floor(2.82) = 2: E = 38; 7 lots need
+    # ceil(32.9) = 33.
     s = start(100, ("a", 100), ("b", 10_000))
     s.trade("a", "b", 10, 100)
     s.drive(94)
     assert s.do("b", ev.Liquidate("a", "b", PERP, 10)).amounts["closed"] == 3
-    assert (s.standing("a").margin_equity, s.standing("a").maintenance) == (37, 33)
+    assert (s.standing("a").margin_equity, s.standing("a").maintenance) == (38, 33)
     s.do("b", ev.Liquidate("a", "b", PERP, 10), Reason.NOT_LIQUIDATABLE)
 
 
@@ -1150,42 +1244,62 @@ def test_a_step_at_the_close_factor_raises_the_difference() -> None:
     gaps = [s.standing("a").margin_equity - s.standing("a").maintenance]
     assert s.do("b", ev.Liquidate("a", "b", PERP, 10)).amounts["closed"] == 1
     gaps.append(s.standing("a").margin_equity - s.standing("a").maintenance)
-    assert gaps == [40 - 47, 39 - 43]  # penalty 1; 5 % of 846 = 42.3
+    assert gaps == [40 - 47, 40 - 43]  # penalty floor(0.94); 5 % of 846 = 42.3
 
 
 def test_the_gap_bound_binds_the_short_side_first() -> None:
-    # m = 5 %, penalty 1 %, one step of 4 %. Down: 0.96 x 0.99 = 0.9504 >= 0.95. Up: 1.04 x 1.01 = 1.0504 > 1.05.
+    # m = 5 %, penalty 1 %, one step of 1.3 % beyond the one that runs. Down: 0.987 ** 2 x 0.99 = 0.964427, more than
+    # 0.95 x 1.013 = 0.962350. Up: 1.013 ** 2 x 1.01 = 1.036431, above 1.05 x 0.987 = 1.036350. 5.01 % suffice:
+    # 1.0501 x 0.987 = 1.036449.
+    feeds = (replace(sb.FEED, band=13 * 10**6), sb.ETH_FEED)
+    with pytest.raises(OutsideEnvelope, match="gap-up") as found:
+        build(sb.genesis(feeds=feeds))
+    assert found.value.violation.left == 1_036_430_690
+    assert found.value.violation.right == 1_036_350_000
+    margin = replace(sb.MARGIN, tiers=(Tier(NOTIONAL_MAX, 10 * PERCENT, 501 * 10**5),))
+    markets = (listed(margin=margin, mark=replace(sb.MARK, variation_interval=1)),)
+    build(sb.genesis(feeds=feeds, markets=markets))
+
+
+def test_steps_of_4_percent_with_maintenance_of_5_percent_are_refused() -> None:
+    # Even of one step alone: 1.04 x 1.01 = 1.0504 > 1.05.
     feeds = (replace(sb.FEED, band=4 * PERCENT), sb.ETH_FEED)
     with pytest.raises(OutsideEnvelope, match="gap-up"):
         build(sb.genesis(feeds=feeds))
-    margin = replace(sb.MARGIN, tiers=(Tier(NOTIONAL_MAX, 10 * PERCENT, 504 * 10**5),))
-    build(sb.genesis(feeds=feeds, markets=(listed(margin=margin),)))
 
 
-def test_within_the_gap_bound_a_step_and_the_penalty_leave_nothing_and_no_debt() -> None:
-    # The widest step: 1.0396 x 1.01 = 1.049996 <= 1.05. Short 10 from 9500 with 10000: at 10000 E = 5000 = R, not yet
-    # liquidatable. One step up, 10396: E = 5000 - 3960 = 1040, and the penalty is ceil(1 % of 103960) = 1040.
-    feeds = (replace(sb.FEED, band=396 * 10**5), sb.ETH_FEED)
+def test_within_the_gap_bound_no_move_of_one_step_makes_a_debt() -> None:
+    # The worst that a band of 1.2 % allows: from its lower edge to its upper edge inside one step, then up once more.
+    # Short 10 from 9400 with 9740: at 9880 E = 9740 - 4800 = 4940 = R. At 10120 and then 10241 E = 1330; the penalty
+    # is floor(1 % of 102410) = 1024.
+    feeds = (replace(sb.FEED, band=12 * 10**6, step_interval=60), replace(sb.ETH_FEED, step_interval=60))
     markets = (listed(liquidation=replace(sb.LIQUIDATION, critical_health=SCALE)),)
-    s = start(9500, ("a", 10_000), ("b", 10**6), genesis=sb.genesis(feeds=feeds, markets=markets))
-    s.trade("b", "a", 10, 9500)
-    s.drive(10_000)
+    s = start(9400, ("a", 9740), ("b", 10**6), genesis=sb.genesis(feeds=feeds, markets=markets))
+    s.trade("b", "a", 10, 9400)
+    for _ in range(7):
+        s.time += 60
+        s.price(10_000)
+    assert s.state.feeds["BTC"].anchor == 10_000
+    assert s.price(9000) == 9880
     s.do("b", ev.Liquidate("a", "b", PERP, 10), Reason.NOT_LIQUIDATABLE)
-    s.drive(10_396)
+    assert s.price(11_000) == 10_120
+    s.time += 60
+    assert s.price(11_000) == 10_241
     receipt = s.do("b", ev.Liquidate("a", "b", PERP, 10))
-    assert (receipt.amounts["closed"], receipt.amounts["penalty"]) == (10, 1040)
-    assert s.standing("a").net_liquidation_value == 0
+    assert (receipt.amounts["closed"], receipt.amounts["penalty"]) == (10, 1024)
+    assert s.standing("a").net_liquidation_value == 1330 - 1024
 
 
 def test_a_haircut_below_the_fall_of_its_asset_is_refused() -> None:
-    # 25 steps of 1 %: 0.99 ** 25 = 0.7778, a fall of 22.2 % against a haircut of 20 %. 22 steps fall 19.8 %.
+    # 80 % at one band above must be covered after k + 2 steps of 1 % and the discount of 5 %: 0.8 x 1.01 = 0.808.
+    # k = 14: 0.99 ** 16 x 0.95 = 0.8089; k = 15: 0.99 ** 17 x 0.95 = 0.8008.
     def violations(steps: int) -> list[str]:
         genesis = sb.with_market(margin=replace(sb.MARGIN, tiers=tiers(60, 50), gap_steps=steps))
         state = build(sb.genesis())
         return [violation.inequality for violation in listing_violations(state, genesis.markets[0], 50 * PERCENT)]
 
-    assert violations(22) == []
-    assert violations(25) == ["haircut-covers-gap ETH"]
+    assert violations(14) == []
+    assert violations(15) == ["haircut-covers-gap ETH"]
 
 
 def test_tiers_charge_one_position_more_than_two_halves() -> None:
@@ -1201,7 +1315,9 @@ def test_a_requirement_jumps_by_at_most_the_slope_and_one() -> None:
 
 def test_only_a_price_makes_a_deficit() -> None:
     # 10 lots from 100 with cash 50: at 94 the deficit is 10; no fill, transfer, withdrawal or liquidation adds to it.
-    s = start(100, ("a", 50), ("b", 10_000), genesis=sb.with_market(margin=replace(sb.MARGIN, tiers=tiers(5, 4))))
+    margin = replace(sb.MARGIN, tiers=(Tier(NOTIONAL_MAX, 5 * PERCENT, 45 * 10**6),))
+    genesis = sb.with_market(margin=margin, mark=replace(sb.MARK, variation_interval=1))
+    s = start(100, ("a", 50), ("b", 10_000), genesis=genesis)
     s.do("b", ev.OpenAccount("second", "main"))
     s.trade("a", "b", 10, 100)
     assert max(0, -s.standing("a").net_liquidation_value) == 0

@@ -1,0 +1,1 @@
+"""Vectors as they are written, a module for each chapter."""

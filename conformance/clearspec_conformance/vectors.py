@@ -1,0 +1,217 @@
+"""Conformance vectors: how they are written, filled by the reference, checked and compared.
+
+A vector is written as a small function on a ``Recorder``, a clearinghouse that keeps every event with its receipt. What
+the function derives by hand stands beside what the reference filled in; a difference between the two stops the fill.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import pkgutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from clearspec import events as ev
+from clearspec.codec import canonical_bytes, encode, loads
+from clearspec.formats import (
+    ByHand,
+    Importance,
+    Vector,
+    VectorFormat,
+    VectorStep,
+    Why,
+    receipt_record,
+)
+from clearspec.invariants import INVARIANTS
+from clearspec.rules import IMPLEMENTED
+from clearspec.sandbox import Sandbox, genesis
+from clearspec.snapshot import observable
+
+FEATURE_OF: dict[str, str] = {
+    "open_account": "ledger",
+    "deposit": "ledger",
+    "contribute": "ledger",
+    "withdraw": "collateral",
+    "transfer": "collateral",
+    "convert": "collateral",
+    "cover_loss": "collateral",
+    "collect_fees": "collateral",
+    "post_price": "oracle",
+    "post_book": "oracle",
+    "trade": "trading",
+    "accrue_funding": "funding",
+    "liquidate": "liquidation",
+    "resolve_default": "waterfall",
+    "list_market": "parameters",
+    "set_parameters": "parameters",
+    "set_status": "trading",
+    "delist": "settlement",
+    "fix_settlement": "settlement",
+    "settle_position": "settlement",
+    "pay_claim": "settlement",
+}
+"""The feature that an engine must claim to be asked an action."""
+
+VERSION = 1
+"""Version of the vector format that the fill writes."""
+
+
+@dataclass
+class Recorder(Sandbox):
+    """A sandbox that keeps what it did, and the values that were derived by hand."""
+
+    steps: list[VectorStep] = field(default_factory=list)
+    by_hand: list[ByHand] = field(default_factory=list)
+
+    def do(self, actor: str, action: Any, expect: ev.Reason | None = None) -> ev.Receipt:
+        """Apply an action as the sandbox does, and keep the event with its receipt."""
+        receipt = super().do(actor, action, expect)
+        event = ev.Event(receipt.id, receipt.sequence, receipt.time, actor, action)
+        self.steps.append(VectorStep(event, receipt_record(receipt)))
+        return receipt
+
+    def send(self, event: ev.Event, expect: ev.Reason | None = None) -> ev.Receipt:
+        """Apply an event just as it is, for what concerns ids, sequence and time."""
+        from clearspec.machine import apply
+
+        receipt = apply(self.state, event)
+        if receipt.reason != expect:
+            raise AssertionError(f"{event}: expected {expect}, got {receipt.reason} ({receipt.subject})")
+        self.steps.append(VectorStep(event, receipt_record(receipt)))
+        self.sequence = max(self.sequence, event.sequence)
+        return receipt
+
+    def observe(self) -> None:
+        """Let the vector hold the observable snapshot after the last step."""
+        self.steps[-1] = replace(self.steps[-1], observable=observable(self.state))
+
+    def hand(self, place: str, value: int, derivation: str) -> None:
+        """Hold a value derived by hand against the last step: a path in its receipt or observable snapshot."""
+        if place.startswith("observable"):
+            self.observe()
+        self.by_hand.append(ByHand(len(self.steps), place, value, derivation))
+
+
+@dataclass(frozen=True)
+class Case:
+    """A vector as it is written: what it is about, and the function that plays it."""
+
+    id: str
+    chapter: str
+    rules: tuple[str, ...]
+    why: Why
+    importance: Importance
+    genesis: ev.Genesis
+    play: Callable[[Recorder], None]
+
+
+CASES: dict[str, Case] = {}
+
+
+def case(
+    identifier: str,
+    *rules: str,
+    bug: str,
+    effect: str,
+    incident: str = "",
+    importance: Importance = Importance.RULE,
+    start: ev.Genesis | None = None,
+) -> Callable[[Callable[[Recorder], None]], Callable[[Recorder], None]]:
+    """Register a function as a vector; its chapter is the module it stands in.
+
+    Raises:
+        ValueError: the id is taken or a rule is unknown.
+    """
+
+    def register(play: Callable[[Recorder], None]) -> Callable[[Recorder], None]:
+        unknown = [rule for rule in rules if rule not in IMPLEMENTED]
+        if identifier in CASES or unknown or not rules:
+            raise ValueError(f"vector {identifier}: id taken, no rule, or unknown rules {unknown}")
+        chapter = play.__module__.rsplit(".", 1)[-1]
+        why = Why(bug, effect, incident)
+        CASES[identifier] = Case(identifier, chapter, rules, why, importance, start or genesis(), play)
+        return play
+
+    return register
+
+
+def digest_of(vector: Vector) -> str:
+    """SHA-256 of the canonical bytes of the vector without its digest, in hexadecimal digits."""
+    return hashlib.sha256(canonical_bytes(replace(vector, digest=""))).hexdigest()
+
+
+def at(document: Any, path: str) -> Any:
+    """What stands at a dotted path of an encoded document.
+
+    Raises:
+        KeyError: nothing stands there.
+    """
+    for name in path.split("."):
+        document = document[int(name)] if isinstance(document, list) else document[name]
+    return document
+
+
+def disagreements(vector: Vector) -> list[str]:
+    """Values derived by hand that differ from what the reference filled in."""
+    found = []
+    for value in vector.by_hand:
+        filled = at(encode(vector.steps[value.step - 1]), value.place)
+        if filled != str(value.value):
+            found.append(f"{vector.id} step {value.step} {value.place}: by hand {value.value}, filled {filled}")
+    return found
+
+
+def filled(entry: Case) -> Vector:
+    """The vector of a case, filled in by the reference.
+
+    Raises:
+        ValueError: a value derived by hand disagrees.
+    """
+    box = Recorder(entry.genesis)
+    entry.play(box)
+    box.observe()
+    features = sorted({FEATURE_OF[ev.ACTION_NAMES[type(step.event.action)]] for step in box.steps} | {"events"})
+    vector = Vector(
+        VectorFormat.V1,
+        entry.id,
+        VERSION,
+        entry.rules,
+        tuple(features),
+        entry.importance,
+        entry.why,
+        entry.genesis,
+        tuple(box.steps),
+        tuple(item.id for item in INVARIANTS),
+        "",
+        tuple(box.by_hand),
+    )
+    for line in disagreements(vector):
+        raise ValueError(line)
+    return replace(vector, digest=digest_of(vector))
+
+
+def load_cases() -> dict[str, Case]:
+    """Every case of every chapter script, by id."""
+    from clearspec_conformance import cases
+
+    for module in pkgutil.iter_modules(cases.__path__):
+        importlib.import_module(f"{cases.__name__}.{module.name}")
+    return CASES
+
+
+def path_of(folder: Path, vector: Vector, chapter: str) -> Path:
+    """Where a vector is kept."""
+    return folder / chapter / f"{vector.id}.json"
+
+
+def kept(folder: Path) -> Iterator[tuple[Path, Vector]]:
+    """Every vector kept in a folder, in order of path.
+
+    Raises:
+        DecodeError: a file is not a vector.
+    """
+    for path in sorted(folder.glob("*/*.json")):
+        yield path, loads(Vector, path.read_bytes())
