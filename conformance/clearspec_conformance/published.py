@@ -553,8 +553,14 @@ def check_torn_up(facts: Facts) -> Facts:
     return {"received": before - holding(box, "b")["cash"]}
 
 
+def taken(box: Sandbox, account: str, liquidator: str, market: str, delta: int) -> list[Facts]:
+    """What a counterparty takes over in a liquidation, if it may."""
+    outcome, amounts = attempt(box, liquidator, ev.Liquidate(account, liquidator, market, abs(delta)))
+    return [{"offsetting": liquidator, "size": amounts["closed"]}] if outcome == "accepted" else []
+
+
 def check_deleveraging(facts: Facts) -> Facts:
-    """FALL-1, FALL-6 to FALL-8: default if there is one, else liquidation by the first counterparty that is named."""
+    """FALL-1, FALL-6 to FALL-8: default if there is one, else liquidation by the first counterparty that may."""
     box, lots = house_of(facts)
     accounts = facts["accounts"] if "accounts" in facts else [facts["liquidated"], facts["offsetting"]]
     names = [account["id"] for account in accounts]
@@ -562,16 +568,17 @@ def check_deleveraging(facts: Facts) -> Facts:
         place(box, account["id"], account["cash"], sizes_of(account["positions"], lots))
     balance_books(box)
     market = f"M{facts['market']}"
-    held = box.state.positions[names[0], market].size
+    held, fills = box.state.positions[names[0], market].size, list[Facts]()
     ranked = ranked_counterparties(ev.Context(box.state, box.time), names[0], market, held)
     outcome, _ = attempt(box, "keeper", ev.ResolveDefault(names[0]))
     if outcome == ev.Reason.NOT_IN_DEFAULT:
-        attempt(box, names[1], ev.Liquidate(names[0], names[1], market, abs(facts["delta"])))
+        fills = next(filter(None, (taken(box, names[0], name, market, facts["delta"]) for name in names[1:])), [])
     after = [holding(box, name) for name in names]
     closed = abs(held) - abs(box.state.positions[names[0], market].size)
     return {
         "default": outcome,
         "ranked": ranked,
+        "fills": fills,
         "liquidated": after[0],
         "offsetting": after[1],
         "accounts_after": after,

@@ -371,7 +371,7 @@ def _integer_schema(bounds: Bounds) -> dict[str, Any]:
     sign = "-?" if bounds.low < 0 else ""
     longest = max(len(str(bounds.low)), len(str(bounds.high)))
     text = f"integer from {bounds.low} to {bounds.high}"
-    return {"type": "string", "pattern": f"^(?:0|{sign}[1-9][0-9]*)$", "maxLength": longest, "description": text}
+    return {"type": "string", "pattern": f"^(?:0|{sign}[1-9][0-9]*)$(?!\\n)", "maxLength": longest, "description": text}
 
 
 def _tagged_schema(kinds: tuple[type, ...], definitions: dict[str, Any]) -> dict[str, Any]:
@@ -391,13 +391,14 @@ def _schema(hint: Any, definitions: dict[str, Any]) -> dict[str, Any]:
     if kind.form == "integer":
         return _integer_schema(kind.extra)
     if kind.form == "text":
-        return {"type": "string", "maxLength": kind.extra.longest, "pattern": f"^(?:{kind.extra.pattern})$"}
+        return {"type": "string", "maxLength": kind.extra.longest, "pattern": f"^(?:{kind.extra.pattern})$(?!\\n)"}
     if kind.form == "boolean":
         return {"type": "boolean"}
     if kind.form == "array":
         return {"type": "array", "items": _schema(kind.inner[0], definitions), "maxItems": kind.extra}
     if kind.form == "mapping":
-        return {"type": "object", "additionalProperties": _schema(kind.inner[1], definitions)}
+        names, values = (_schema(part, definitions) for part in kind.inner)
+        return {"type": "object", "propertyNames": names, "additionalProperties": values}
     if kind.form == "optional":
         return {"anyOf": [_schema(kind.inner[0], definitions), {"type": "null"}]}
     if kind.form == "tagged":

@@ -9,11 +9,13 @@ from typing import Annotated
 
 from clearspec.events import REASONS, Action, Event, Genesis, Reason, Receipt
 from clearspec.fields import (
+    Amount,
     DurationOrZero,
     Id,
     Index,
     Length,
     OptionalId,
+    Price,
     PriceOrZero,
     Prose,
     Ratio,
@@ -218,7 +220,7 @@ class PricePoint:
     """A price (atoms per lot) at a time."""
 
     time: Time
-    price: PriceOrZero
+    price: Price
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,7 +276,7 @@ class Unit:
     """How a price in display units becomes atoms per lot: multiplied by ``atoms``, rounded down."""
 
     feed: Id
-    atoms: Index
+    atoms: Amount
 
 
 class Measure(StrEnum):

@@ -21,7 +21,7 @@ from clearspec.formats import Keepers
 from clearspec.funding import is_due
 from clearspec.ledger import balance, user
 from clearspec.margin import collateral_price, is_liquidatable, standing
-from clearspec.numerics import SCALE, div_ceil
+from clearspec.numerics import SCALE, div_floor
 from clearspec.oracle import is_fresh
 from clearspec.parameters import CollateralTerms
 from clearspec.state import MarketStatus, State
@@ -101,23 +101,29 @@ def liquidate(state: State, time: int, keepers: Keepers, do: Do, account: str, m
 
 
 def convert(state: State, time: int, keepers: Keepers, do: Do, account: str) -> None:
-    """Buy an account's collateral up to its negative settlement balance."""
-    ctx = Context(state, time)
+    """Buy an account's collateral as far as it is needed; a keeper that cannot pay tries a quarter of it."""
     pool = state.pools[state.accounts[account].pool]
     for terms in pool.collateral:
-        held = standing(ctx, account)
-        owned = balance(state, user(terms.asset, pool.pool, account))
-        price = collateral_price(ctx, terms)
-        need = conversion_need(held, pool)
-        if owned == 0 or price == 0 or need == 0:
-            continue
-        amount = min(owned, needed_for(need, price, terms))
-        do(keepers.actor, Convert(account, keepers.account, terms.asset, amount))
+        for name in liquidators(state, keepers, account):
+            amount = convertible(state, time, account, terms)
+            while amount > 0:
+                taken = do(keepers.actor, Convert(account, name, terms.asset, amount)).accepted
+                amount = convertible(state, time, account, terms) if taken else amount // 4
+
+
+def convertible(state: State, time: int, account: str, terms: CollateralTerms) -> int:
+    """Atoms of an asset of an account that may be converted now."""
+    ctx = Context(state, time)
+    pool = state.pools[state.accounts[account].pool]
+    price = collateral_price(ctx, terms)
+    need = conversion_need(standing(ctx, account), pool)
+    owned = balance(state, user(terms.asset, pool.pool, account))
+    return min(owned, needed_for(need, price, terms)) if price > 0 and need > 0 else 0
 
 
 def needed_for(shortfall: int, price: int, terms: CollateralTerms) -> int:
-    """Fewest atoms of collateral whose conversion pays a shortfall."""
-    return div_ceil(shortfall * terms.unit * SCALE, price * (SCALE - terms.discount))
+    """Fewest atoms of collateral whose conversion, which rounds up, pays a shortfall."""
+    return div_floor((shortfall - 1) * terms.unit * SCALE, price * (SCALE - terms.discount)) + 1
 
 
 def settle(state: State, time: int, keepers: Keepers, do: Do, market: str) -> None:

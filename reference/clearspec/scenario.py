@@ -112,7 +112,7 @@ def load(text: str, toml: bool) -> Scenario:
 
 def inconsistencies(scenario: Scenario) -> Iterator[tuple[str, str]]:
     """Places where the parts of a scenario contradict each other, and what was expected there."""
-    feeds = {feed.feed for feed in scenario.genesis.feeds}
+    feeds = {feed.feed: feed.max_price for feed in scenario.genesis.feeds}
     markets = {listing.market for listing in scenario.genesis.markets}
     start = scenario.genesis.time
     yield from _disorder("$.steps", [step.time for step in scenario.steps], start)
@@ -120,6 +120,9 @@ def inconsistencies(scenario: Scenario) -> Iterator[tuple[str, str]]:
         if path.feed not in feeds:
             yield f"$.prices[{place}].feed", f"one of the feeds {', '.join(sorted(feeds))}"
         yield from _disorder(f"$.prices[{place}].points", [point.time for point in path.points], start)
+        for number, point in enumerate(path.points):
+            if point.price > feeds.get(path.feed, point.price):
+                yield f"$.prices[{place}].points[{number}].price", f"at most the feed's max_price, {feeds[path.feed]}"
     for place, premium in enumerate(scenario.premiums):
         if premium.market not in markets:
             yield f"$.premiums[{place}].market", f"one of the markets {', '.join(sorted(markets))}"
@@ -206,7 +209,7 @@ class Player:
         return receipt
 
     def __iter__(self) -> Iterator[Played]:
-        """Run the scenario: prices before steps of the same time, keepers after each price."""
+        """Run the scenario: prices before steps of the same time, keepers after the prices and premiums."""
         shown = 0
         self.marks[0] = dict(self.state.balances)
         for _ in self._advance():
@@ -232,6 +235,9 @@ class Player:
                 self._post_book(item)
             elif not self._post(time, item):
                 heappush(queue, (time + item.path.interval, 0, place, item))
+            posts_follow = bool(queue) and queue[0][0] == time and queue[0][1] < 2
+            if not isinstance(item, Step) and not posts_follow:
+                self._keep(time)
             yield
 
     def _post(self, time: int, tick: Tick) -> bool:
@@ -239,7 +245,6 @@ class Player:
         path = tick.path
         for source in self.state.feeds[path.feed].parameters.sources:
             self.send(time, source, PostPrice(path.feed, tick.price, 0), 0)
-        self._keep(time)
         arrived = self.state.feeds[path.feed].index == tick.price
         return arrived or path.interval == 0 or time + path.interval >= tick.until
 
@@ -248,7 +253,6 @@ class Player:
         feed = self.state.feeds[self.state.markets[item.market].listing.feed]
         price = clamp(feed.index + div_to_zero(feed.index * item.premium, SCALE), 1, PRICE_MAX)
         self.send(item.time, self.state.venues[0], PostBook(item.market, price, price), 0)
-        self._keep(item.time)
 
     def _keep(self, time: int) -> None:
         """Let the keepers act."""

@@ -143,8 +143,7 @@ def test_schema_and_decoder_agree_on_structure() -> None:
     validator = Draft202012Validator(schema(Event, "event"))
     assert validator.is_valid(GOOD)
     for text, fault, _ in CASES:
-        # Python's `$` also matches before a last line feed, which other readers of the schema refuse.
-        if "\\n" not in text and fault in STRUCTURAL:
+        if fault in STRUCTURAL:
             assert not validator.is_valid(json.loads(text)), text[:80]
     validator = Draft202012Validator(schema(Observable, "observable"))
     assert validator.is_valid(encode(observable(busy().state)))

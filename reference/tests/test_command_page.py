@@ -91,6 +91,7 @@ def test_the_page_loads_nothing_and_escapes_everything() -> None:
     text = page_of(SCENARIO)
     own = text.replace(text[text.index("<script>/**") : text.index('<script>\n"use strict"')], "")
     assert "default-src 'none'" in own
+    assert "form-action 'none'" in own
     assert "<script>alert(1)</script>" not in own
     assert html.escape(HOSTILE, quote=False)[:40] in own
     assert re.findall(r'(?:src|href)="([^"#]*)"', own) == ["data:,", "https://example.org/fall"]
@@ -281,3 +282,5 @@ def test_a_browser_draws_every_chart_without_an_error(tmp_path: Path, spoilt: bo
     assert sorted(drawn) == sorted(names)
     assert found.stdout.count('class="main-svg"') >= len(names)
     assert "10 of 10 rows" in found.stdout
+    assert "Download plot as a PNG" in found.stdout
+    assert 'data-title="Share' not in found.stdout

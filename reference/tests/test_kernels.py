@@ -62,6 +62,7 @@ from clearspec.parameters import (
     Tier,
     expiry_violations,
     feed_violations,
+    gains_haircut_violations,
     gap_violations,
     grown,
     haircut_violations,
@@ -290,7 +291,7 @@ def test_a_requirement_jumps_by_at_most_the_slope_and_one(tiers: tuple[Tier, ...
 margins = st.builds(
     MarginParameters,
     tables(),
-    amount,
+    st.integers(0, NOTIONAL_MAX // 4),
     st.just(0),
     ratio,
     st.integers(1, SIZE_MAX),
@@ -301,7 +302,7 @@ margins = st.builds(
 
 
 @some
-@given(margins, value, st.integers(0, SIZE_MAX), value, value, st.integers(1, AMOUNT_MAX))
+@given(margins, value, st.integers(0, SIZE_MAX), value, value, st.integers(1, NOTIONAL_MAX))
 def test_scaling_raises_initial_margin_with_open_interest_and_never_above_notional(
     rules: MarginParameters, worth: int, lots: int, interest: int, more: int, width: int
 ) -> None:
@@ -547,7 +548,12 @@ def test_a_funding_rate_stays_within_its_cap(
 
 
 @some
-@given(amount, st.integers(0, SIZE_MAX), st.integers(-PRICE_MAX, PRICE_MAX), st.integers(0, INDEX_MAX))
+@given(
+    amount,
+    st.integers(0, SIZE_MAX),
+    st.integers(-PRICE_MAX, PRICE_MAX),
+    st.integers(0, INDEX_MAX) | st.integers(0, 99).map(lambda room: INDEX_MAX - room),
+)
 def test_a_haircut_takes_no_more_than_the_share_the_gain_and_the_range(
     share: int, lots: int, gain: int, index: int
 ) -> None:
@@ -767,6 +773,26 @@ def test_what_the_haircut_inequality_accepts_holds_exactly(
     else:
         assert least <= Fraction(found[0].left, SCALE) <= least + Fraction(2, SCALE)
         assert fallen - Fraction(own + 2, SCALE) <= Fraction(found[0].right, SCALE) <= fallen
+
+
+@some
+@given(st.integers(0, SCALE // 50), st.integers(0, SCALE // 50), st.integers(1, 40), st.integers(1, 9), ratio)
+def test_what_the_variation_inequality_accepts_holds_exactly(
+    band: int, basis: int, variation: int, interval: int, initial: int
+) -> None:
+    assume(initial > 0)
+    feed = replace(FEED, band=band, step_interval=interval)
+    mark = replace(MARK, band=basis, variation_interval=variation)
+    margin = replace(MARKET.margin, tiers=(Tier(NOTIONAL_MAX, initial, 1),))
+    found = list(gains_haircut_violations(replace(MARKET, mark=mark, margin=margin), feed))
+    s, b, i = (Fraction(part, SCALE) for part in (band, basis, initial))
+    steps = ceil(Fraction(variation, interval)) + 2
+    moved, covered = (1 + s) * (1 + b), (1 - s) ** steps * (1 - b) * (1 + i)
+    if not found:
+        assert moved <= covered
+    else:
+        assert moved <= Fraction(found[0].left, SCALE) <= moved + Fraction(2, SCALE)
+        assert covered - Fraction(2 * steps + 6, SCALE) <= Fraction(found[0].right, SCALE) <= covered
 
 
 def changed(**sections: Any) -> MarketListing:

@@ -93,7 +93,7 @@ def test_stands_hold_on_amounts(name: str, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_final_settlement_runs_on_amounts(witness: Witness) -> None:
-    test_stands.test_s14_one_payout_factor_whoever_comes_first(("b", "a", "c"), 30)
+    test_stands.test_s14_one_payout_factor_whoever_comes_first(("b", "a", "c"), 30, 50, (108, 72))
     assert {("fix_settlement", True), ("settle_position", True), ("pay_claim", True)} <= witness.seen
 
 
@@ -126,7 +126,7 @@ def test_every_action_is_accepted_and_rejected_on_amounts(witness: Witness) -> N
     for name, (_, make) in test_reasons.CHAINS.items():
         if "many_markets" not in name:
             make()
-    test_stands.test_s14_one_payout_factor_whoever_comes_first(("a", "b", "c"), 0)
+    test_stands.test_s14_one_payout_factor_whoever_comes_first(("a", "b", "c"), 0, 0, (60, 40))
     assert witness.seen == {(name, accepted) for name in ev.ROLES for accepted in (True, False)}
 
 

@@ -123,6 +123,18 @@ def test_s1_insurance_pays_at_most_the_cap_of_a_market_in_an_interval() -> None:
     assert s.balance("insurance_fund") == 380
 
 
+def test_s1_insurance_pays_at_most_the_cap_of_the_pool_in_an_interval() -> None:
+    # Three defaults of 100 each, 150 for the pool: 100, 50 and nothing.
+    pool = replace(sb.POOL, layers=(Layer.INSURANCE_FUND,), insurance_cap=150)
+    s = start(100, ("a", 100), ("c", 100), ("d", 100), ("b", 3000), genesis=sb.genesis(pool=pool))
+    s.do("k", ev.Contribute("main", ev.Fund.INSURANCE_FUND, 500))
+    for account in ("a", "c", "d"):
+        s.trade(account, "b", 10, 100)
+    s.drive(80)
+    paid = [s.do("k", ev.ResolveDefault(account)).amounts["insurance_fund"] for account in ("a", "c", "d")]
+    assert paid == [100, 50, 0]
+
+
 # ---------------------------------------------------------------------------------------------------------------
 # S2 Two equities
 
@@ -161,6 +173,34 @@ def test_s2_no_loss_is_allocated_while_collateral_remains() -> None:
     s.do("b", ev.Convert("a", "b", "ETH", 1))
     receipt = s.do("k", ev.ResolveDefault("a"))
     assert receipt.amounts["deficit"] == 1700 - 1615
+
+
+@pytest.mark.parametrize(("dust", "expect"), [(5, None), (4, Reason.COLLATERAL_REMAINS)])
+def test_s2_dust_does_not_hold_up_a_default(dust: int, expect: Reason | None) -> None:
+    # One ETH worth 5. a: 100 - 200 + 5 = -95; the ETH passes to insurance in kind, so 100 are missing.
+    s = Sandbox(sb.with_pool(dust=dust))
+    s.price(100)
+    s.price(5, "ETH")
+    s.open("a", 100)
+    s.open("b", 1000)
+    s.do("a", ev.Deposit("a", "ETH", 1))
+    s.trade("a", "b", 10, 100)
+    s.drive(80)
+    receipt = s.do("k", ev.ResolveDefault("a"), expect)
+    if expect is None:
+        assert receipt.amounts["deficit"] == 100
+        assert (s.balance("user", "a", "ETH"), s.balance("insurance_fund", asset="ETH")) == (0, 1)
+
+
+@pytest.mark.parametrize(("amount", "expect"), [(2, Reason.CONVERSION_TOO_LARGE), (1, None)])
+def test_s2_no_more_is_converted_than_is_owed(amount: int, expect: Reason | None) -> None:
+    # 95 lots bought at 120 and sold at 100 leave cash -1900. One ETH brings 95 % of 2000 = 1900: exactly enough.
+    s = start(100, ("a", 0), ("b", 10_000), genesis=sb.with_pool(negative_balance_limit=100))
+    s.do("a", ev.Deposit("a", "ETH", 10))
+    s.trade("a", "b", 95, 120)
+    s.trade("b", "a", 95, 100)
+    assert s.cash("a") == -1900
+    s.do("b", ev.Convert("a", "b", "ETH", amount), expect)
 
 
 def test_s2_the_settlement_balance_has_a_floor() -> None:
@@ -327,6 +367,20 @@ def test_s5_a_receiver_of_nine_tenths_of_an_atom_gets_900_in_1000_intervals(poke
     assert [s.cash(account) for account in ("a", "b", "c")] == equities
 
 
+def test_s5_a_late_accrual_counts_the_time_since_the_last() -> None:
+    # At 5400: 1.5 x 0.9 = 1.35. At 9000: 0.9 more, 2.25 in all.
+    margin = replace(sb.MARGIN, tiers=tiers(10, 7))
+    s = start(100, genesis=sb.with_market(funding=replace(NINE_TENTHS, max_gap=7200), margin=margin))
+    found = []
+    for time in (5400, 9000):
+        s.time = time
+        s.price(100)
+        s.do("k", ev.AccrueFunding(PERP))
+        funding = s.state.fundings[PERP]
+        found.append((funding.index, funding.carry))
+    assert found == [(1, 35 * 10**7 * 3600), (2, 25 * 10**7 * 3600)]
+
+
 def test_s5_catching_up_after_a_pause_is_one_capped_step() -> None:
     # Ten hours have passed, two count: 2 x 0.9 = 1.8, of which 1 enters the index and 0.8 is carried.
     margin = replace(sb.MARGIN, tiers=tiers(10, 7))
@@ -397,6 +451,18 @@ def test_s6_a_rebate_above_the_taker_fee_is_refused() -> None:
         build(sb.with_market(trading=trading))
 
 
+def test_s6_a_lowered_cap_binds_only_what_grows() -> None:
+    s = start(100, ("a", 10_000), ("b", 10_000))
+    s.trade("a", "b", 10, 100)
+    trading = replace(sb.TRADING, max_position=5, max_open_interest=5)
+    s.do("admin", ev.SetParameters(PERP, replace(sb.MARKET, trading=trading)))
+    s.trade("a", "b", 1, 100, expect=Reason.POSITION_CAP_EXCEEDED)
+    s.trade("b", "a", 21, 100, expect=Reason.POSITION_CAP_EXCEEDED)
+    s.trade("b", "a", 20, 100)
+    s.trade("a", "b", 4, 100)
+    assert s.state.positions["a", PERP].size == -6
+
+
 def test_s6_fees_are_rounded_up_and_a_rebate_down() -> None:
     # Of 1001: taker 0.25 % = 2.5025, so 3; rebate 0.15 % = 1.5015, so 1; half of the 2 that remain to insurance.
     trading = replace(sb.TRADING, taker_fee=25 * 10**5, maker_fee=-15 * 10**5, insurance_share=SCALE // 2)
@@ -460,7 +526,8 @@ def test_s8_the_multiplier_does_not_liquidate_a_stranger() -> None:
 
 
 def test_s8_tighter_maintenance_arrives_along_a_ramp() -> None:
-    # From 48 to 95 in 100 seconds: after 4 seconds 48 + ceil(47 x 0.04) = 50, after 5 seconds 48 + ceil(2.35) = 51.
+    # From 48 to 95 in 100 seconds: after 4 seconds 48 + ceil(47 x 0.04) = 50, after 5 seconds 48 + ceil(2.35) = 51,
+    # after 50 seconds 48 + ceil(23.5) = 72.
     s = start(100, ("a", 100), ("b", 1000))
     s.trade("a", "b", 10, 100)
     s.drive(95)
@@ -468,12 +535,24 @@ def test_s8_tighter_maintenance_arrives_along_a_ramp() -> None:
     s.do("admin", ev.SetParameters(PERP, replace(sb.MARKET, margin=margin)))
     begin = s.time
     found = []
-    for elapsed in (0, 4, 5, 100):
+    for elapsed in (0, 4, 5, 50, 100):
         s.time = begin + elapsed
         found.append(s.standing("a").maintenance)
-    assert found == [48, 50, 51, 95]
+    assert found == [48, 50, 51, 72, 95]
     s.time = begin + 4
     s.do("b", ev.Liquidate("a", "b", PERP, 10), Reason.NOT_LIQUIDATABLE)
+
+
+def test_s8_a_liquidation_at_the_start_of_a_ramp_restores() -> None:
+    # 100 lots from 100 with 1000, at 94: E = 400, R = 470. Closing frees 5 % less 1 %: ceil(72 / 4 %) = 1800 atoms are
+    # 20 lots. At the 40 % that the ramp leads to, 2 lots would seem enough.
+    s = start(100, ("a", 1000), ("b", 10**6))
+    s.trade("a", "b", 100, 100)
+    s.drive(94)
+    margin = replace(sb.MARGIN, tiers=tiers(40, 40), ramp=10**6)
+    s.do("admin", ev.SetParameters(PERP, replace(sb.MARKET, margin=margin)))
+    assert s.do("b", ev.Liquidate("a", "b", PERP, 100)).amounts["closed"] == 20
+    assert not liquidatable(s.standing("a"))
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -587,6 +666,20 @@ def test_s10_a_stale_position_is_valued_at_the_worst_price_of_a_growing_band() -
         s.price(100)
         found.append((s.standing("a").unrealised, s.standing("b").unrealised))
     assert found == [(0, 0), (-1, -1), (-25, -25), (-50, -50), (-50, -50)]
+
+
+def test_s10_stale_collateral_loses_its_worth_with_its_age() -> None:
+    # Posted at 100, fresh until 700, then 0.01 % a second: 1980 at 800, 80 % of it 1584; at index it stays 2000.
+    s = Sandbox()
+    s.time = 100
+    s.price(2000, "ETH")
+    s.open("a")
+    s.do("a", ev.Deposit("a", "ETH", 1))
+    found = []
+    for time in (700, 800, 10_700, 20_000):
+        s.time = time
+        found.append((s.standing("a").margin_equity, s.standing("a").net_liquidation_value))
+    assert found == [(1600, 2000), (1584, 2000), (0, 2000), (0, 2000)]
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -964,11 +1057,12 @@ def test_s13_what_gates_a_pool_and_what_clears_it() -> None:
 # S14 Final settlement
 
 
-def expired(fund: int = 0) -> Sandbox:
+def expired(fund: int = 0, skin: int = 0) -> Sandbox:
     """A future settled at 80: ``a`` long 10 from 100 with cash 100, ``b`` short 6, ``c`` short 4."""
     s = start(100, ("a", 100), ("b", 1000), ("c", 1000), genesis=sb.genesis(markets=(FUTURE,)))
-    if fund:
-        s.do("k", ev.Contribute("main", ev.Fund.INSURANCE_FUND, fund))
+    for name, amount in ((ev.Fund.INSURANCE_FUND, fund), (ev.Fund.SKIN_IN_THE_GAME, skin)):
+        if amount:
+            s.do("k", ev.Contribute("main", name, amount))
     s.trade("a", "b", 6, 100, "BTC-FUT")
     s.trade("a", "c", 4, 100, "BTC-FUT")
     s.drive(80)
@@ -979,43 +1073,83 @@ def expired(fund: int = 0) -> Sandbox:
 
 
 @pytest.mark.parametrize("order", [("a", "b", "c"), ("c", "a", "b"), ("b", "c", "a")])
-@pytest.mark.parametrize("fund", [0, 30])
-def test_s14_one_payout_factor_whoever_comes_first(order: tuple[str, ...], fund: int) -> None:
-    # The loss is 200, a pays 100, insurance what it has. Claims 120 and 80 share 100 as 60 and 40, 130 as 78 and 52.
-    s = expired(fund)
+@pytest.mark.parametrize(
+    ("fund", "skin", "paid"), [(0, 0, (60, 40)), (30, 0, (78, 52)), (30, 50, (108, 72)), (90, 50, (120, 80))]
+)
+def test_s14_one_payout_factor_whoever_comes_first(
+    order: tuple[str, ...], fund: int, skin: int, paid: tuple[int, int]
+) -> None:
+    # The loss is 200, a pays 100, the funds what they have. Claims 120 and 80 share 100, 130, 180 or 200 by 3 to 2.
+    s = expired(fund, skin)
     for account in order:
         s.do("k", ev.SettlePosition(account, "BTC-FUT"))
     for account in order[::-1]:
         if account != "a":
             s.do("k", ev.PayClaim(account, "BTC-FUT"))
-    paid = {0: (60, 40), 30: (78, 52)}[fund]
     assert (s.cash("b"), s.cash("c")) == (1000 + paid[0], 1000 + paid[1])
     assert s.cash("a") == 0
+    assert s.balance("insurance_fund") + s.balance("skin_in_the_game") == max(0, fund + skin - 100)
+    assert s.balance("insurance_fund") == 0
     assert s.state.markets["BTC-FUT"].status == MarketStatus.CLOSED
     assert s.balance("clearing", "BTC-FUT") == 0
     assert s.balance("uncovered_loss") == 0
 
 
-def test_s14_a_gain_realised_before_is_not_taken_back() -> None:
-    # b sold its short to c at 80 and keeps 200; at 80 nobody has a claim, and a pays 100 of its loss of 200.
-    s = start(100, ("a", 100), ("b", 1000), ("c", 1000), genesis=sb.genesis(markets=(FUTURE,)))
-    s.trade("a", "b", 10, 100, "BTC-FUT")
-    s.drive(80)
-    s.trade("b", "c", 10, 80, "BTC-FUT")
-    s.time = 10_000
-    s.do("k", ev.FixSettlement("BTC-FUT"))
-    s.do("k", ev.SettlePosition("c", "BTC-FUT"))
-    assert s.do("k", ev.SettlePosition("a", "BTC-FUT")).amounts["collected"] == 100
-    assert [s.cash(account) for account in ("a", "b", "c")] == [0, 1200, 1000]
-    assert s.balance("uncovered_loss") == -100
-    assert s.balance("clearing", "BTC-FUT") == 0
-    assert s.state.markets["BTC-FUT"].status == MarketStatus.CLOSED
-
-
-def test_s14_no_claim_is_paid_before_the_last_loss_is_collected() -> None:
-    s = expired()
+def test_s14_a_claim_counts_at_the_payout_factor_once_it_is_known() -> None:
+    # 101 for claims of 120 and 80: 60.6 and 40.4, each rounded down; of the cumulative floors b gets 60 and c 41.
+    s = expired(1)
     s.do("k", ev.SettlePosition("b", "BTC-FUT"))
-    s.do("k", ev.PayClaim("b", "BTC-FUT"), Reason.POSITIONS_REMAIN)
+    s.do("k", ev.SettlePosition("c", "BTC-FUT"))
+    assert [s.standing(account).unrealised for account in ("b", "c")] == [120, 80]
+    s.do("k", ev.SettlePosition("a", "BTC-FUT"))
+    assert [s.standing(account).unrealised for account in ("b", "c")] == [60, 40]
+    assert s.do("k", ev.PayClaim("b", "BTC-FUT")).amounts["paid"] == 60
+    assert s.do("k", ev.PayClaim("c", "BTC-FUT")).amounts["paid"] == 41
+
+
+def test_s14_a_halted_market_stays_halted_when_it_is_delisted() -> None:
+    s = start(100, ("a", 1000), ("b", 1000))
+    s.do("admin", ev.SetStatus(PERP, MarketStatus.HALTED))
+    s.do("admin", ev.Delist(PERP, 100))
+    assert s.state.markets[PERP].status == MarketStatus.HALTED
+    s.do("admin", ev.SetStatus(PERP, MarketStatus.ACTIVE), Reason.STATUS_NOT_ALLOWED)
+    s.do("admin", ev.SetStatus(PERP, MarketStatus.REDUCE_ONLY))
+
+
+def test_s14_the_settlement_window_of_an_expiring_market_is_fixed() -> None:
+    # At 9900 of a window of 600 the average has 500 seconds; divided by a window of 100 it would be six times the price.
+    s = start(100, genesis=sb.genesis(markets=(FUTURE, sb.LISTING)))
+    s.time = 9900
+    s.price(100)
+    s.do("k", ev.AccrueFunding(PERP))
+    shorter = replace(sb.MARKET, settlement_window=100)
+    s.do("admin", ev.SetParameters("BTC-FUT", shorter), Reason.OUTSIDE_ENVELOPE)
+    s.do("admin", ev.SetParameters(PERP, shorter))
+    s.time = 10_000
+    s.price(100)
+    s.do("k", ev.FixSettlement("BTC-FUT"))
+    assert s.state.settlements["BTC-FUT"].price == 100
+
+
+def test_s14_the_basis_fades_out_with_the_window() -> None:
+    # Index 10000, book 1 % above, band 1 %: mark 10100; half of the basis after half of the window, none at expiry.
+    mark = replace(sb.MARK, band=PERCENT)
+    parameters = replace(sb.MARKET, mark=mark, margin=replace(sb.MARGIN, tiers=tiers(15, 8)))
+    s = start(10_000, genesis=sb.genesis(markets=(replace(FUTURE, parameters=parameters),)))
+    found = []
+    for time in (9400, 9700, 10_000):
+        s.time = time
+        s.price(10_000)
+        s.do("venue", ev.PostBook("BTC-FUT", 10_100, 10_100))
+        found.append(s.state.marks["BTC-FUT"].price)
+    assert found == [10_100, 10_050, 10_000]
+
+
+def test_s14_a_first_price_inside_the_window_counts_for_all_of_it() -> None:
+    s = Sandbox(sb.genesis(markets=(FUTURE,)))
+    s.time = 9900
+    s.price(100)
+    assert s.state.marks["BTC-FUT"].price == 100
 
 
 def test_s14_nobody_escapes_a_settled_loss_by_the_moment_of_its_collection() -> None:
