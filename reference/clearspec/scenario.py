@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from clearspec.codec import DecodeError, Fault, decode, parse
-from clearspec.events import Action, Context, Event, Genesis, PostBook, PostPrice, Reason, Receipt
+from clearspec.consistency import genesis_of, scenario_faults
+from clearspec.events import Action, Context, Event, PostBook, PostPrice, Reason, Receipt
 from clearspec.formats import (
     Expectation,
     Measure,
@@ -105,52 +106,9 @@ def load(text: str, toml: bool) -> Scenario:
     """
     raw = _parse_toml(text) if toml else parse(text)
     found = decode(Scenario, expanded(raw))
-    for path, expected in inconsistencies(found):
-        raise DecodeError(Fault.INCONSISTENT, path, expected)
+    for fault in scenario_faults(found):
+        raise fault
     return found  # type: ignore[no-any-return]
-
-
-def inconsistencies(scenario: Scenario) -> Iterator[tuple[str, str]]:
-    """Places where the parts of a scenario contradict each other, and what was expected there."""
-    feeds = {feed.feed: feed.max_price for feed in scenario.genesis.feeds}
-    markets = {listing.market for listing in scenario.genesis.markets}
-    start = scenario.genesis.time
-    yield from _disorder("$.steps", [step.time for step in scenario.steps], start)
-    for place, path in enumerate(scenario.prices):
-        if path.feed not in feeds:
-            yield f"$.prices[{place}].feed", f"one of the feeds {', '.join(sorted(feeds))}"
-        yield from _disorder(f"$.prices[{place}].points", [point.time for point in path.points], start)
-        for number, point in enumerate(path.points):
-            if point.price > feeds.get(path.feed, point.price):
-                yield f"$.prices[{place}].points[{number}].price", f"at most the feed's max_price, {feeds[path.feed]}"
-    for place, premium in enumerate(scenario.premiums):
-        if premium.market not in markets:
-            yield f"$.premiums[{place}].market", f"one of the markets {', '.join(sorted(markets))}"
-        yield from _disorder(f"$.premiums[{place}].points", [point.time for point in premium.points], start)
-    if scenario.premiums and not scenario.genesis.venues:
-        yield "$.genesis.venues", "a venue to post the premiums"
-    names = [variant.name for variant in scenario.variants]
-    for place, variant in enumerate(scenario.variants):
-        if variant.name in names[:place]:
-            yield f"$.variants[{place}].name", "each name once"
-        yield from _odd_expectations(f"$.variants[{place}].expect", variant, len(scenario.steps))
-
-
-def _disorder(path: str, times: list[int], start: int) -> Iterator[tuple[str, str]]:
-    """The first time that is before the one above it, or before genesis."""
-    for place, (before, time) in enumerate(zip([start, *times], times, strict=False)):
-        if time < before:
-            yield f"{path}[{place}].time", f"a time not before {before}"
-            return
-
-
-def _odd_expectations(path: str, variant: Variant, steps: int) -> Iterator[tuple[str, str]]:
-    """Expectations that look at a step or a reason that does not exist."""
-    for place, expectation in enumerate(variant.expect):
-        if expectation.since > steps:
-            yield f"{path}[{place}].since", f"a step, 0 to {steps}"
-        if expectation.measure == Measure.REJECTIONS and expectation.subject not in Reason.__members__.values():
-            yield f"{path}[{place}].subject", "a rejection reason"
 
 
 def _parse_toml(text: str) -> Any:
@@ -164,17 +122,6 @@ def _parse_toml(text: str) -> Any:
     if not _within([raw], 64):
         raise DecodeError(Fault.TOO_DEEP, "$", "at most 64 levels")
     return raw
-
-
-def genesis_of(scenario: Scenario, variant: Variant | None) -> Genesis:
-    """The scenario's genesis with the feeds, pools and markets that a variant replaces."""
-    genesis = scenario.genesis
-    if variant is None:
-        return genesis
-    feeds = {feed.feed: feed for feed in genesis.feeds} | {feed.feed: feed for feed in variant.feeds}
-    pools = {pool.pool: pool for pool in genesis.pools} | {pool.pool: pool for pool in variant.pools}
-    markets = {item.market: item for item in genesis.markets} | {item.market: item for item in variant.markets}
-    return replace(genesis, feeds=tuple(feeds.values()), pools=tuple(pools.values()), markets=tuple(markets.values()))
 
 
 @dataclass(frozen=True, slots=True)

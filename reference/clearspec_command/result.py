@@ -8,13 +8,13 @@ from enum import StrEnum
 from typing import Annotated
 
 from clearspec.codec import canonical_bytes
+from clearspec.consistency import genesis_of
 from clearspec.events import Context
 from clearspec.fields import Id, Prose, SequenceOrZero, Text, Time, Wide
 from clearspec.fields import Sequence as SequenceNumber
 from clearspec.formats import Expectation, LogFormat, LogHeader, LogLine, Observable, ReceiptRecord, receipt_record
 from clearspec.invariants import INVARIANTS
 from clearspec.margin import standing
-from clearspec.scenario import genesis_of
 from clearspec.snapshot import observable, state_root
 from clearspec_command.playing import Run, defaults
 from clearspec_command.rows import actions, is_routine, rejections

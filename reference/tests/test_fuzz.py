@@ -47,12 +47,11 @@ from clearspec.state import MarketStatus, State
 
 ACCOUNTS = ("a", "b", "c", "d", "backstop", "x", "nobody")
 MARKETS = ("BTC-PERP", "BTC-FUT", "ALT-PERP", "NONE")
-FUND: FundingParameters = replace(FUNDING, sample_interval=10, cap=PERCENT // 10, damper=PERCENT // 100, interest=PERCENT // 100)
+FUND: FundingParameters = replace(FUNDING, cap=PERCENT // 10, damper=PERCENT // 100, interest=PERCENT // 100)
 FEES = replace(TRADING, taker_fee=500_000, maker_fee=-200_000, insurance_share=3 * 10**8, max_position=5_000)
 RISK = replace(LIQUIDATION, close_factor=5 * 10**8, critical_health=5 * 10**8, reward_floor=10**6, reward_budget=500)
-PARAMETERS = replace(
-    MARKET, funding=FUND, trading=FEES, liquidation=RISK, mark=replace(MARK, window=3, band=PERCENT // 5, variation_interval=4)
-)
+SMOOTHED = replace(MARK, window=3, band=PERCENT // 5, variation_interval=4)
+PARAMETERS = replace(MARKET, funding=FUND, trading=FEES, liquidation=RISK, mark=SMOOTHED)
 
 
 def open_world() -> Sandbox:

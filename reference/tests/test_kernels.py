@@ -349,9 +349,9 @@ def test_a_loss_counts_whole_and_a_profit_in_part(unrealised: int, weight: int, 
     assert counted == unrealised if unrealised <= 0 else 0 <= counted <= min(unrealised, cap)
 
 
-def at(equity: int, maintenance: int) -> Standing:
-    """A standing of which only equity and maintenance matter."""
-    return Standing(0, 0, 0, equity, equity, equity, maintenance, maintenance, 0)
+def at(equity: int, maintenance: int, worth: int = 0) -> Standing:
+    """A standing of which only margin equity, maintenance and net liquidation value matter."""
+    return Standing(0, 0, 0, equity, equity, worth, maintenance, maintenance, 0)
 
 
 @some
@@ -372,6 +372,7 @@ def test_a_fill_that_reduces_risk_keeps_the_solvent_solvent_and_the_insolvent_fr
 def test_less_risk_is_decided_at_the_boundary(equity: int, need: int, more: int, grown_need: int) -> None:
     allowed = reduces_risk(at(equity, need), at(equity + more, need + grown_need))
     assert allowed == (grown_need == 0 and more >= 0)
+    assert not reduces_risk(at(equity, need, -1), at(equity + 1, need, -1))
 
 
 @some

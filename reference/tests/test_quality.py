@@ -1,4 +1,4 @@
-"""What a reader relies on: strict types, lint, layering, short functions, standard library only, no number called float."""
+"""What a reader relies on: strict types, lint, layering, short functions, standard library only, no float."""
 
 from __future__ import annotations
 

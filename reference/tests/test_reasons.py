@@ -681,6 +681,15 @@ def liquidation_at_equality() -> Case:
     return Case(s, probe(s, "b", ev.Liquidate("a", "b", PERP, 1)), "a")
 
 
+@case(Reason.IN_DEFAULT)
+def liquidation_of_an_account_worth_less_than_nothing() -> Case:
+    # At 90 it is worth 100 - 10 x 10 = 0 and may be liquidated; with 9 lots at 89 it is worth -9.
+    s = fallen(price=90)
+    s.do("b", ev.Liquidate("a", "b", PERP, 1))
+    s.drive(89)
+    return Case(s, probe(s, "b", ev.Liquidate("a", "b", PERP, 1)), "a")
+
+
 @case(Reason.SIZE_BELOW_MINIMUM)
 def liquidation_of_a_crumb() -> Case:
     s = fallen(sb.with_market(liquidation=replace(sb.LIQUIDATION, minimum=5)), 94)
@@ -1031,10 +1040,15 @@ def order_of_post_price() -> Chain:
     return c
 
 
-@chain(4)
+@chain(5)
 def order_of_post_book() -> Chain:
+    # The price of 2400 is fresh until 3000; after the sample of 2995 the next may come at 3005.
     s = priced(two_pools())
-    s.time = 3000
+    s.time = 2400
+    s.price(100)
+    s.time = 2995
+    s.do("venue", ev.PostBook(PERP, 100, 100))
+    s.time = 3001
     s.do("k", ev.FixSettlement("BTC-FUT"))  # nobody holds a position: closed
     c = Chain(s)
     c.link(Reason.UNKNOWN_MARKET, "DOGE-PERP", "eve", ev.PostBook("DOGE-PERP", 2, 1))
@@ -1044,6 +1058,8 @@ def order_of_post_book() -> Chain:
     c.cut()  # a settlement price is always fresh
     c.link(Reason.CROSSED_BOOK, PERP, "venue", ev.PostBook(PERP, 2, 1))
     c.link(Reason.STALE_PRICE, PERP, "venue", ev.PostBook(PERP, 1, 2))
+    s.price(100)
+    c.link(Reason.SAMPLE_TOO_SOON, PERP, "venue", ev.PostBook(PERP, 1, 2))
     return c
 
 
@@ -1102,6 +1118,22 @@ def order_of_trade_in_many_markets() -> Chain:
 
 
 @chain(1)
+def order_of_trade_below_the_limit() -> Chain:
+    # c, with ETH for 16000, owes 10, the limit is 5; and 2000 lots at 100 need 20000.
+    s = priced(sb.with_pool(negative_balance_limit=5))
+    s.open("c")
+    s.do("c", ev.Deposit("c", "ETH", 10))
+    s.trade("c", "b", 1, 110)
+    s.trade("b", "c", 1, 100)
+    c = Chain(s)
+    bad = ev.Trade(PERP, "c", "b", 2000, 100, ev.Side.SELLER)
+    c.link(Reason.NEGATIVE_BALANCE_LIMIT, "c", "venue", bad)
+    s.do("c", ev.Deposit("c", "USD", 10))
+    c.link(Reason.INSUFFICIENT_MARGIN, "c", "venue", bad)
+    return c
+
+
+@chain(1)
 def order_of_trade_buyer_then_seller() -> Chain:
     s = priced()
     s.open("c", 9)
@@ -1126,7 +1158,7 @@ def order_of_accrue_funding() -> Chain:
     return c
 
 
-@chain(11)
+@chain(12)
 def order_of_liquidate() -> Chain:
     listing = replace(sb.LISTING, parameters=replace(sb.MARKET, liquidation=replace(sb.LIQUIDATION, minimum=5)))
     s = Sandbox(sb.genesis(pools=(SIDE,), markets=(listing, FUTURE)))
@@ -1160,6 +1192,8 @@ def order_of_liquidate() -> Chain:
     c.link(Reason.NO_POSITION, "a", "k", bad)
     s.trade("a", "b", 10, 100)
     c.link(Reason.NOT_LIQUIDATABLE, "a", "k", bad)
+    s.drive(89)
+    c.link(Reason.IN_DEFAULT, "a", "k", bad)
     s.drive(94)
     c.link(Reason.SIZE_BELOW_MINIMUM, "a", "k", bad)
     c.link(Reason.INSUFFICIENT_MARGIN, "k", "k", replace(bad, size=5))
@@ -1207,7 +1241,7 @@ def order_of_list_market() -> Chain:
     return c
 
 
-@chain(5)
+@chain(6)
 def order_of_set_parameters() -> Chain:
     # A future that is closed while its ramp runs, and a perpetual whose ramp runs.
     slow = replace(STRICTER, margin=replace(STRICTER.margin, ramp=10_000))
@@ -1223,7 +1257,10 @@ def order_of_set_parameters() -> Chain:
     c.link(Reason.STATUS_NOT_ALLOWED, "BTC-FUT", "admin", ev.SetParameters("BTC-FUT", OUTSIDE))
     c.link(Reason.RAMP_IN_PROGRESS, PERP, "admin", ev.SetParameters(PERP, OUTSIDE))
     s.time = 10_000
-    c.link(Reason.OUTSIDE_ENVELOPE, "penalty-below-maintenance", "admin", ev.SetParameters(PERP, OUTSIDE))
+    dearer = replace(sb.FUNDING, interest=1)
+    both = replace(OUTSIDE, funding=dearer)
+    c.link(Reason.OUTSIDE_ENVELOPE, "penalty-below-maintenance", "admin", ev.SetParameters(PERP, both))
+    c.link(Reason.FUNDING_DUE, PERP, "admin", ev.SetParameters(PERP, replace(sb.MARKET, funding=dearer)))
     return c
 
 

@@ -26,47 +26,49 @@ FUNDS = (Layer.INSURANCE_FUND, Layer.SKIN_IN_THE_GAME)
 # O
 
 
-def flat_defaulters(**pool: Any) -> Sandbox:
-    """Two accounts that lost 3000 in ALT, which may draw nothing, and left BTC, which may, last: -1980 each."""
-    closed = replace(ALT, parameters=replace(sb.MARKET, liquidation=replace(sb.LIQUIDATION, insurance_cap=0)))
-    genesis = two_markets(replace(sb.POOL, layers=(Layer.INSURANCE_FUND,), **pool), sb.LISTING, closed)
-    s = start(genesis, {"BTC": 100, "ALT": 100}, {"w": 10**5, "v": 10**5, "d": 1020, "e": 1020})
+def defaulters(**pool: Any) -> Sandbox:
+    """Three accounts long 10 from 100 with 110, at 80 worth -90 each, in a market without a cap of its own."""
+    genesis = sb.with_pool(layers=(Layer.INSURANCE_FUND,), budget_interval=3600, **pool)
+    s = start(genesis, {"BTC": 100}, {"w": 10**5, "d": 110, "e": 110, "f": 110})
     s.do("z", ev.Contribute("main", ev.Fund.INSURANCE_FUND, 10**6))
-    for account in ("d", "e"):
-        s.trade(account, "w", 100, 100, "ALT")
-        s.trade(account, "v", 1, 100)
-    s.drive(70, "ALT")
-    s.price(100)
-    for account in ("d", "e"):
-        s.do("w", ev.Liquidate(account, "w", "ALT", 100))
-        s.do("v", ev.Liquidate(account, "v", PERP, 1))
-        assert s.standing(account).net_liquidation_value == 1020 - 3000
+    for account in ("d", "e", "f"):
+        s.trade(account, "w", 10, 100)
+    s.drive(80)
     return s
 
 
 def test_o_a_pool_caps_what_its_markets_draw_together() -> None:
-    """A cap of 0 for ALT was evaded by leaving BTC last: its cap of all there is paid 1980 twice."""
-    s = flat_defaulters(insurance_cap=2500, budget_interval=3600)
+    """Caps by market were evaded by moving the loss to a market with another cap; a pool has one of its own."""
+    s = defaulters(insurance_cap=120)
     first = s.do("z", ev.ResolveDefault("d")).amounts
-    assert (first["insurance_fund"], first["uncovered_loss"]) == (1980, 0)
+    assert (first["insurance_fund"], first["uncovered_loss"]) == (90, 0)
     second = s.do("z", ev.ResolveDefault("e")).amounts
-    assert (second["insurance_fund"], second["uncovered_loss"]) == (520, 1460)  # 2500 - 1980
-    assert s.state.pool_budgets["main"].deficits == 2500
+    assert (second["insurance_fund"], second["uncovered_loss"]) == (30, 60)  # 120 - 90
+    assert s.do("z", ev.ResolveDefault("f")).amounts["insurance_fund"] == 0
+    assert s.state.pool_budgets["main"].deficits == 120
 
 
 def test_o_the_pools_budget_is_renewed_after_its_interval() -> None:
-    """A cap that is never renewed would shut the fund for ever."""
-    s = flat_defaulters(insurance_cap=1000, budget_interval=3600)
-    assert s.do("z", ev.ResolveDefault("d")).amounts["insurance_fund"] == 1000
+    """A cap that is never renewed would shut the fund for ever; the interval began at time 0, with the genesis."""
+    s = defaulters(insurance_cap=90)
+    assert s.do("z", ev.ResolveDefault("d")).amounts["insurance_fund"] == 90
     s.time = 3599
-    assert s.do("z", ev.ResolveDefault("e")).amounts["uncovered_loss"] == 1980
-    s.open("f", 110)
-    s.price(100)
-    s.trade("f", "w", 10, 100)
-    s.drive(80)
-    # The interval began at time 0, with the genesis.
-    assert s.time >= 3600
+    assert s.do("z", ev.ResolveDefault("e")).amounts["insurance_fund"] == 0
+    s.time = 3600
     assert s.do("z", ev.ResolveDefault("f")).amounts["insurance_fund"] == 90
+
+
+def test_o_a_loss_is_drawn_on_the_market_that_it_came_from() -> None:
+    """A loss of 3000 in ALT, which may draw nothing, was drawn on BTC because one lot of BTC was left last."""
+    closed = replace(ALT, parameters=replace(sb.MARKET, liquidation=replace(sb.LIQUIDATION, insurance_cap=0)))
+    genesis = two_markets(replace(sb.POOL, layers=(Layer.INSURANCE_FUND,)), sb.LISTING, closed)
+    s = start(genesis, {"BTC": 100, "ALT": 100}, {"w": 10**5, "v": 10**5, "d": 1020})
+    s.do("z", ev.Contribute("main", ev.Fund.INSURANCE_FUND, 10**6))
+    s.trade("d", "w", 100, 100, "ALT")
+    s.trade("d", "v", 1, 100)
+    s.drive(70, "ALT")
+    amounts = s.do("z", ev.ResolveDefault("d")).amounts
+    assert (amounts["insurance_fund"], amounts["uncovered_loss"]) == (0, 1980)
 
 
 def test_o_the_cap_holds_for_an_account_that_never_held_a_position() -> None:
@@ -292,30 +294,26 @@ def test_v_a_newcomer_survives_the_haircut_of_its_side() -> None:
     """What was taken from a newcomer exceeded all that it had; now it shares in the haircut and stays solvent."""
     pool = replace(sb.POOL, layers=(Layer.GAINS_HAIRCUT,))
     brief = listed(mark=replace(sb.MARK, variation_interval=6))
-    accounts = {"x": 1100, "l": 10**7, "w": 10**7, "n": 10_615}
+    accounts = {"x": 100, "l": 10**7, "w": 10**7, "n": 10_615}
     s = start(sb.genesis(pool=pool, markets=(brief,)), {"BTC": 100}, accounts)
-    s.trade("x", "w", 100, 100)
-    s.drive(10)
-    s.do("l", ev.Liquidate("x", "l", PERP, 100))
-    assert s.standing("x").net_liquidation_value == 1100 - 9000
+    s.trade("w", "x", 10, 100)
     s.drive(10_000)
-    s.time += 100
-    s.price(10_000)
+    for _ in range(2):
+        s.time += 100
+        s.price(10_000)
     s.time += 100
     # Six posts from one variation mark to the next: 10,000 -> 10,100, 10,201, 10,303, 10,406, 10,510, 10,615.
-    for index in (10_100, 10_201, 10_303, 10_406, 10_510, 10_615):
+    for index in (10_100, 10_201, 10_303, 10_406, 10_510):
         assert s.price(11_000) == index
         s.time += 1
-    s.time -= 1
+    assert s.price(11_000) == 10_615
     assert s.state.marks[PERP].variation_price == 10_000
-    s.trade("w", "l", 1, 10_615)
-    s.trade("n", "w", 10, 10_615)
-    assert s.standing("n").margin_equity == 10_615  # 10 % of 106,150
-    lots = s.state.open_interest[PERP]
+    s.trade("n", "l", 10, 10_615)
+    assert s.standing("n").margin_equity == 10_615 == s.standing("n").initial  # 10 % of 106,150
+    # X: 100 - 10 x 10,515 = -105,050. W is torn up with it; N's ten lots are left and give up 615 each.
     amounts = s.do("z", ev.ResolveDefault("x")).amounts
-    step = min(7900 // lots, 615)
-    assert amounts["gains_haircut"] == step * lots
-    assert s.standing("n").net_liquidation_value == 10_615 - 10 * step > 0
+    assert (amounts["deficit"], amounts["gains_haircut"]) == (105_050, 6150)
+    assert s.standing("n").net_liquidation_value == 10_615 - 6150
 
 
 def test_w_a_fill_leaves_no_balance_below_the_limit_unless_it_reduces() -> None:

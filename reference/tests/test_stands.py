@@ -1,6 +1,7 @@
 """Sequences that break plausible rules, replayed: none of them works here.
 
 Each test carries the numbers of a hole that some plausible rule would leave open, and shows what happens instead.
+They are grouped by subject, S1 to S17; the last group are sentences that sound true and are not.
 Unless a test says otherwise the clearinghouse is that of ``clearspec.sandbox``: initial margin 10 %, maintenance 5 %,
 penalty 1 %, collateral ETH with haircut 20 % and discount 5 %, no fees, a price step of at most 1 % a second.
 """
@@ -397,18 +398,34 @@ def test_s5_catching_up_after_a_pause_is_one_capped_step() -> None:
 # S6 Fills below initial margin
 
 
-def four_lots(cash: int, **pool: int) -> Sandbox:
+def four_lots(cash: int) -> Sandbox:
     """``a`` bought 4 lots at 300, now 250: equity is the cash less 200, the requirement 5 % of 1000 = 50."""
-    s = start(300, ("a", cash), ("b", 10_000), ("second", 10_000), genesis=sb.with_pool(**pool))
+    s = start(300, ("a", cash), ("b", 10_000), ("second", 10_000))
     s.trade("a", "b", 4, 300)
     s.drive(250)
     assert (s.standing("a").margin_equity, s.standing("a").maintenance) == (cash - 200, 50)
     return s
 
 
+def four_lots_on_eth(limit: int = 1000) -> Sandbox:
+    """The same with one ETH at 500, 400 after haircut, and cash 190 - 400: margin equity -10, but worth 90."""
+    s = Sandbox(sb.with_pool(negative_balance_limit=limit))
+    s.price(300)
+    s.price(500, "ETH")
+    for account, cash in (("a", 190), ("b", 10_000), ("second", 10_000)):
+        s.open(account, cash)
+    s.do("a", ev.Deposit("a", "ETH", 1))
+    s.do("a", ev.Withdraw("a", "USD", 400))
+    s.trade("a", "b", 4, 300)
+    s.drive(250)
+    standing = s.standing("a")
+    assert (standing.margin_equity, standing.maintenance, standing.net_liquidation_value) == (-10, 50, 90)
+    return s
+
+
 def test_s6_an_insolvent_account_does_not_sell_to_its_owners_other_account_below_mark() -> None:
     # E = -10, R = 50. Half sold 2 x 12 = 24 below mark: E = -34, R = 25. E - R rises from -60 to -59, and 24 is stolen.
-    s = four_lots(190)
+    s = four_lots_on_eth()
     s.trade("second", "a", 2, 238, expect=Reason.INSUFFICIENT_MARGIN)
     s.trade("second", "a", 2, 249, expect=Reason.INSUFFICIENT_MARGIN)
     s.trade("second", "a", 2, 250)
@@ -422,6 +439,14 @@ def test_s6_a_solvent_account_stays_as_healthy() -> None:
     s.trade("second", "a", 2, 245)
 
 
+def test_s6_an_account_in_default_does_not_fill_its_way_out() -> None:
+    # Worth -10: at mark nothing changes that, so its default is resolved; 5 above mark somebody else pays for it.
+    s = four_lots(190)
+    s.trade("second", "a", 2, 250, expect=Reason.INSUFFICIENT_MARGIN)
+    s.trade("second", "a", 2, 254, expect=Reason.INSUFFICIENT_MARGIN)
+    s.trade("second", "a", 2, 255)
+
+
 def test_s6_a_fill_may_not_raise_the_requirement() -> None:
     # Buying 10 below mark raises equity from 20 to 30 and the requirement from 50 to 63.
     s = four_lots(220)
@@ -430,7 +455,7 @@ def test_s6_a_fill_may_not_raise_the_requirement() -> None:
 
 def test_s6_without_a_requirement_there_is_nothing_to_reduce() -> None:
     # Flat with equity -10: one lot needs 25, and only a fill 35 below mark would bring it.
-    s = four_lots(190, negative_balance_limit=10)
+    s = four_lots_on_eth()
     s.trade("b", "a", 4, 250)
     assert (s.standing("a").margin_equity, s.standing("a").maintenance) == (-10, 0)
     s.trade("a", "b", 1, 250, expect=Reason.INSUFFICIENT_MARGIN)
@@ -439,7 +464,8 @@ def test_s6_without_a_requirement_there_is_nothing_to_reduce() -> None:
 
 
 def test_s6_new_risk_is_not_opened_on_a_debt_beyond_its_limit() -> None:
-    s = four_lots(190, negative_balance_limit=9)
+    # Flat with cash 190 - 400 - 200 = -410.
+    s = four_lots_on_eth(409)
     s.trade("b", "a", 4, 250)
     s.trade("a", "b", 1, 215, expect=Reason.NEGATIVE_BALANCE_LIMIT)
 
@@ -747,34 +773,37 @@ def test_s11_the_reward_is_paid_by_the_account_only_from_what_it_is_worth(
 
 
 def floor_paid(pieces: list[int], budget: int = 1000, fund: int = 1000) -> int:
-    """What the insurance fund adds when an account worth -100 is liquidated at 80 in these pieces."""
-    rules = replace(sb.LIQUIDATION, reward_floor=PERCENT // 2, reward_budget=budget, critical_health=SCALE)
+    """What the insurance fund pays the liquidator of 10 lots at 91 that are worth 10, in these pieces.
+
+    The penalty is 1 % and none of it a reward; the floor of the reward is 0.5 %.
+    """
+    rules = replace(sb.LIQUIDATION, reward=0, reward_floor=PERCENT // 2, reward_budget=budget, critical_health=SCALE)
     s = start(100, ("a", 100), ("b", 10_000), genesis=sb.with_market(liquidation=rules))
     s.do("k", ev.Contribute("main", ev.Fund.INSURANCE_FUND, fund))
     s.trade("a", "b", 10, 100)
-    s.drive(80)
+    s.drive(91)
+    paid = 0
     for piece in pieces:
         receipt = s.do("b", ev.Liquidate("a", "b", PERP, piece))
-        assert (receipt.amounts["penalty"], receipt.amounts["reward"]) == (0, 0)
-    assert s.state.budgets[PERP].deficits == 0
-    assert s.state.budgets[PERP].rewards == fund - s.balance("insurance_fund")
-    return fund - s.balance("insurance_fund")
+        assert receipt.amounts["reward"] == 0
+        paid += receipt.amounts["reward_floor"]
+    assert (s.state.budgets[PERP].deficits, s.state.budgets[PERP].rewards) == (0, paid)
+    return paid
 
 
 def test_s11_an_insured_floor_has_its_own_budget() -> None:
-    # 0.5 % of 800 = 4, within the budget and the fund.
+    # 0.5 % of 910 = 4.55, within the budget.
     assert floor_paid([10]) == 4
     assert floor_paid([10], budget=3) == 3
     assert floor_paid([5, 5], budget=3) == 3
-    assert floor_paid([10], fund=1) == 1
 
 
 def test_s11_splitting_never_pays_more() -> None:
-    # 0.5 % of 800 = 4; of 400 twice 2; of 240, 240, 320: 1 + 1 + 1; of 80 ten times 0.
+    # 0.5 % of 910 = 4.55; of 455 twice 2; of 273, 273 and 364 three times 1; of 91 nothing.
     assert floor_paid([10]) == 4
     assert floor_paid([5, 5]) == 4
     assert floor_paid([3, 3, 4]) == 3
-    assert floor_paid([1] * 10) == 0
+    assert floor_paid([1] * 8) == 0
 
 
 def test_s11_splitting_a_solvent_liquidation_never_pays_more() -> None:
@@ -800,8 +829,8 @@ def test_s11_the_account_and_its_liquidator_never_gain_together() -> None:
     assert after - together == receipt.amounts["reward"] - receipt.amounts["penalty"] == 1 - 2
 
 
-def jelly() -> Sandbox:
-    """A short of 1000 lots at 95, bought by the same hand; the backstop takes it over at 100; the price goes to 380.
+def jelly(price: int) -> Sandbox:
+    """A short of 1000 lots at 95, bought by the same hand; the backstop takes it over at 100; the price goes on.
 
     At 100 the short is worth 9500 - 5000 = 4500, below 5 % of 100000; the penalty is 1000, half of it insurance.
     """
@@ -820,14 +849,14 @@ def jelly() -> Sandbox:
     s.drive(100)
     receipt = s.do("anyone", ev.Liquidate("short", "backstop", PERP, 1000))
     assert receipt.amounts["closed"] == 1000
-    s.drive(380)
+    s.drive(price)
     return s
 
 
 def test_s11_a_pumped_price_takes_from_the_backstop_and_from_no_other_pool() -> None:
     # The backstop has 12000 + 500 and lost 280 x 1000: -267500. Insurance holds 500; the long pays the other 267000
     # out of 9500 + 285000 = 294500.
-    s = jelly()
+    s = jelly(380)
     assert s.standing("backstop").net_liquidation_value == -267_500
     before = money(s.state, "side")
     receipt = s.do("k", ev.ResolveDefault("backstop"))
@@ -845,7 +874,8 @@ def test_s11_a_pumped_price_takes_from_the_backstop_and_from_no_other_pool() -> 
 
 
 def test_s11_the_backstop_is_liquidated_like_anyone() -> None:
-    s = jelly()
+    # 12500 - 8 x 1000 = 4500 against 5 % of 108000.
+    s = jelly(108)
     s.open("keeper", 10**6)
     receipt = s.do("keeper", ev.Liquidate("backstop", "keeper", PERP, 400))
     assert receipt.amounts["closed"] == 400
@@ -1026,7 +1056,7 @@ def test_s12_a_score_fits_128_bits() -> None:
 
 def one_atom_lost(threshold: int) -> Sandbox:
     """``a`` bought one lot at 100 with cash 10; at 89 it is worth -1, and no layer pays."""
-    s = start(100, ("a", 10), ("b", 1000), ("e", 100), genesis=sb.with_pool(layers=(), gate_threshold=threshold))
+    s = start(100, ("a", 10), ("b", 1000), ("e", 115), genesis=sb.with_pool(layers=(), gate_threshold=threshold))
     s.trade("a", "b", 1, 100)
     s.trade("e", "b", 10, 100)
     s.drive(89)
@@ -1044,10 +1074,11 @@ def test_s13_what_gates_a_pool_and_what_clears_it() -> None:
     s = one_atom_lost(0)
     s.do("b", ev.Withdraw("b", "USD", 1), Reason.WITHDRAWALS_GATED)
     s.do("b", ev.Deposit("b", "USD", 100))
-    s.trade("b", "e", 1, 89)  # e: 100 - 110 = -10, reduces
+    s.trade("b", "e", 1, 89)  # e: 115 - 110 = 5 of 45 needed
     s.do("b", ev.Liquidate("e", "b", PERP, 1))
+    s.drive(88)  # 5 - 8 x 1 = -3
     s.do("k", ev.ResolveDefault("e"))
-    s.do("admin", ev.CoverLoss("main", ev.Cover.OUTSIDE, 10), None)
+    s.do("admin", ev.CoverLoss("main", ev.Cover.OUTSIDE, 3))
     s.do("b", ev.Withdraw("b", "USD", 1), Reason.WITHDRAWALS_GATED)
     s.do("admin", ev.CoverLoss("main", ev.Cover.OUTSIDE, 1))
     s.do("b", ev.Withdraw("b", "USD", 1))
@@ -1117,7 +1148,7 @@ def test_s14_a_halted_market_stays_halted_when_it_is_delisted() -> None:
 
 
 def test_s14_the_settlement_window_of_an_expiring_market_is_fixed() -> None:
-    # At 9900 of a window of 600 the average has 500 seconds; divided by a window of 100 it would be six times the price.
+    # At 9900 of a window of 600 the average has 500 seconds; over a window of 100 it would end at six times the price.
     s = start(100, genesis=sb.genesis(markets=(FUTURE, sb.LISTING)))
     s.time = 9900
     s.price(100)
@@ -1460,9 +1491,9 @@ def test_only_a_price_makes_a_deficit() -> None:
     s.do("a", ev.Withdraw("a", "USD", 1), Reason.BELOW_INITIAL_MARGIN)
     s.do("a", ev.Transfer("a", "second", "USD", 1), Reason.BELOW_INITIAL_MARGIN)
     s.trade("b", "a", 5, 93, expect=Reason.INSUFFICIENT_MARGIN)
-    s.trade("b", "a", 5, 94)
+    s.trade("b", "a", 5, 94, expect=Reason.INSUFFICIENT_MARGIN)
     s.do("admin", ev.SetParameters(PERP, replace(sb.MARKET, margin=replace(sb.MARGIN, tiers=tiers(10, 5)))))
-    s.do("b", ev.Liquidate("a", "b", PERP, 5))
+    s.do("b", ev.Liquidate("a", "b", PERP, 5), Reason.IN_DEFAULT)
     assert s.standing("a").net_liquidation_value == -10
 
 
