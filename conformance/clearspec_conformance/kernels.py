@@ -64,7 +64,7 @@ def _kernel(name: str, rule: str, results: str, function: Callable[..., Any], **
     KERNELS[name] = Kernel(name, rule, record, tuple(results.split()), function)
 
 
-def _scaled_initial(value: int, tiered: int, size: int, open_interest: int, **changes: int) -> int:
+def _scaled_initial(value: int, tiered: int, size: int, open_interest: int, **changes: Any) -> int:
     return margin.scaled_initial(value, tiered, size, open_interest, replace(MARGIN, **changes))
 
 
@@ -102,7 +102,10 @@ def _topped_up(value: int, reward: int, reward_floor: int, reward_budget: int, s
 
 _kernel("mul_floor", "NUM-3", "product", numerics.mul_floor, amount=Balance, ratio=WideRatio)
 _kernel("mul_ceil", "NUM-3", "product", numerics.mul_ceil, amount=Balance, ratio=WideRatio)
-_kernel("divide_carry", "NUM-4", "quotient carry", numerics.divide_carry, numerator=Wide, carry=AmountOrZero, divisor=Amount)
+_kernel(
+    "divide_carry", "NUM-4", "quotient carry", numerics.divide_carry,
+    numerator=Wide, carry=AmountOrZero, divisor=Amount,
+)  # fmt: skip
 _kernel(
     "cumulative_share", "NUM-5", "share", numerics.cumulative_share,
     amount=AmountOrZero, weight_before=AmountOrZero, weight_after=AmountOrZero, weight_total=Amount,
@@ -172,7 +175,10 @@ _kernel(
     "conversion_price", "COLL-8", "paid", _conversion_price,
     amount=AmountOrZero, price=Price, unit=Amount, discount=ProperRatio,
 )  # fmt: skip
-_kernel("rank_score", "FALL-6", "score", waterfall.rank_score, profit=Balance, cost=Balance, value=Notional, equity=Balance)
+_kernel(
+    "rank_score", "FALL-6", "score", waterfall.rank_score,
+    profit=Balance, cost=Balance, value=Notional, equity=Balance,
+)  # fmt: skip
 _kernel(
     "haircut_step", "FALL-9", "step", waterfall.haircut_step,
     share=AmountOrZero, lots=SizeOrZero, gain=SignedPrice, index=Index,

@@ -9,11 +9,11 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from clearspec_conformance.cases import Terms, play, result
 from clearspec_conformance.engines import GRACE, Opener, Trouble
 from clearspec_conformance.formats import Implementation, Verdict
+from clearspec_conformance.playing import Terms, play, result
 from clearspec_conformance.session import Session
-from clearspec_conformance.suite import Case
+from clearspec_conformance.suite import Entry
 from clearspec_conformance.verdicts import Result
 
 MOST_FAILED_STARTS = 3
@@ -52,7 +52,7 @@ class Run:
     open_door: Opener
     settings: Settings
     told: Told
-    queue: deque[Case]
+    queue: deque[Entry]
     lock: threading.Lock = field(default_factory=threading.Lock)
     results: dict[str, Result] = field(default_factory=dict)
     sessions: set[Session] = field(default_factory=set)
@@ -61,7 +61,7 @@ class Run:
     last_failure: str = ""
     stopped: bool = False
 
-    def next_case(self) -> Case | None:
+    def next_entry(self) -> Entry | None:
         """The next vector, unless the run is stopped or done."""
         with self.lock:
             return None if self.stopped or not self.queue else self.queue.popleft()
@@ -102,23 +102,23 @@ class Run:
                 self.sessions.discard(session)
             session.kill()
 
-    def attempt(self, session: Session | None, case: Case) -> tuple[Session | None, Result]:
+    def attempt(self, session: Session | None, entry: Entry) -> tuple[Session | None, Result]:
         """Play one vector, on a new engine if there is none; after trouble there is none."""
         started = time.monotonic()
         try:
             session = session or self.start()
-            return session, play(session, case, self.settings.terms)
+            return session, play(session, entry, self.settings.terms)
         except Trouble as trouble:
             heard = session.heard() if session is not None else ""
             self.drop(session)
             seconds = time.monotonic() - started
-            return None, result(case, trouble.verdict, str(trouble), stderr=heard, seconds=seconds)
+            return None, result(entry, trouble.verdict, str(trouble), stderr=heard, seconds=seconds)
 
     def work(self) -> None:
         """Play vectors until there are no more."""
         session: Session | None = None
-        while (case := self.next_case()) is not None:
-            session, found = self.attempt(session, case)
+        while (entry := self.next_entry()) is not None:
+            session, found = self.attempt(session, entry)
             self.note(found)
         if session is not None:
             with self.lock:
@@ -134,14 +134,23 @@ class Run:
             session.kill()
 
 
-def run(cases: Sequence[Case], open_door: Opener, settings: Settings, told: Told = lambda found: None) -> Outcome:
+def ignored(found: Result) -> None:
+    """Tell nobody."""
+
+
+def begun(open_door: Opener, settings: Settings, entries: Sequence[Entry] = (), told: Told = ignored) -> Run:
+    """A run of which nothing has been played yet."""
+    return Run(open_door, settings, told, deque(entries))
+
+
+def run(entries: Sequence[Entry], open_door: Opener, settings: Settings, told: Told = ignored) -> Outcome:
     """Play vectors on an engine.
 
     Raises:
         BadInput: the engine's command cannot be started at all.
     """
     started = time.monotonic()
-    state = Run(open_door, settings, told, deque(cases))
+    state = begun(open_door, settings, entries, told)
     try:
         if settings.jobs == 1:
             state.work()
@@ -149,8 +158,8 @@ def run(cases: Sequence[Case], open_door: Opener, settings: Settings, told: Told
             _in_parallel(state)
     finally:
         state.stop()
-    results = [state.results[case.id] for case in cases if case.id in state.results]
-    return Outcome(state.implementation, results, len(cases) - len(results), time.monotonic() - started)
+    results = [state.results[entry.id] for entry in entries if entry.id in state.results]
+    return Outcome(state.implementation, results, len(entries) - len(results), time.monotonic() - started)
 
 
 def _in_parallel(state: Run) -> None:

@@ -15,7 +15,7 @@ from typing import Annotated, Any
 
 from clearspec.codec import schema
 from clearspec.events import Genesis
-from clearspec.fields import Id, Length, OptionalId
+from clearspec.fields import Length, OptionalId
 from clearspec.scenario import spec_folder
 from clearspec.snapshot import KEY_PARTS, RECORDS, SnapshotHeader
 from clearspec_conformance.formats import FORMATS

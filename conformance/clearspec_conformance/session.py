@@ -7,7 +7,7 @@ from typing import Any
 from clearspec.codec import DecodeError
 from clearspec.events import Event, Genesis
 from clearspec_conformance.engines import Door, Opener, Trouble, errored
-from clearspec_conformance.formats import Implementation, Verdict
+from clearspec_conformance.formats import Implementation
 from clearspec_conformance.protocol import (
     ERROR,
     LARGEST_BATCH,
@@ -123,5 +123,3 @@ class Session:
     def kill(self) -> None:
         """End the engine at once."""
         self.door.close(0.0)
-
-

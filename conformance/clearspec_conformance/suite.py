@@ -25,7 +25,7 @@ IMPORTANCE = {
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class Entry:
     """A vector and the chapter in whose folder it stands."""
 
     chapter: str
@@ -47,13 +47,13 @@ class Suite:
     """All vectors of a folder in order of their ids, and the lists of ids that stand beside them."""
 
     folder: Path
-    cases: tuple[Case, ...]
+    entries: tuple[Entry, ...]
     lists: dict[Tier, tuple[str, ...]]
 
     @property
     def digest(self) -> str:
         """SHA-256 of the canonical bytes of id to digest, over all vectors."""
-        return hashlib.sha256(canonical_bytes({case.id: case.vector.digest for case in self.cases})).hexdigest()
+        return hashlib.sha256(canonical_bytes({entry.id: entry.vector.digest for entry in self.entries})).hexdigest()
 
 
 def vectors_folder() -> Path:
@@ -124,17 +124,17 @@ def load_suite(folder: Path) -> Suite:
     """
     if not folder.is_dir():
         raise BadInput(f"{folder}: expected a folder of vectors")
-    found: dict[str, Case] = {}
+    found: dict[str, Entry] = {}
     for path in sorted(folder.glob("*/*.json")):
         chapter = path.parent.name
         if chapter not in CHAPTERS.values():
             raise BadInput(f"{path}: expected a folder named as a chapter: {', '.join(CHAPTERS.values())}")
-        case = Case(chapter, read_vector(path))
-        if case.id in found:
-            raise BadInput(f"{path}: the id {case.id} is taken by another vector")
-        found[case.id] = case
-    cases = tuple(found[name] for name in sorted(found))
-    return Suite(folder, cases, dict(_lists(folder, found)))
+        entry = Entry(chapter, read_vector(path))
+        if entry.id in found:
+            raise BadInput(f"{path}: the id {entry.id} is taken by another vector")
+        found[entry.id] = entry
+    entries = tuple(found[name] for name in sorted(found))
+    return Suite(folder, entries, dict(_lists(folder, found)))
 
 
 def _lists(folder: Path, known: dict[str, Any]) -> Iterator[tuple[Tier, tuple[str, ...]]]:
@@ -150,35 +150,35 @@ def _lists(folder: Path, known: dict[str, Any]) -> Iterator[tuple[Tier, tuple[st
             yield tier, names
 
 
-def in_tier(suite: Suite, tier: Tier) -> list[Case]:
+def in_tier(suite: Suite, tier: Tier) -> list[Entry]:
     """The vectors of a tier: those of its list, or else those of its importance.
 
     Raises:
         BadInput: a smoke run without its list.
     """
     if tier in suite.lists:
-        return [case for case in suite.cases if case.id in suite.lists[tier]]
+        return [entry for entry in suite.entries if entry.id in suite.lists[tier]]
     if tier == Tier.SMOKE:
         raise BadInput(f"{suite.folder / 'smoke.txt'}: a smoke run needs this list of ids")
-    return [case for case in suite.cases if case.vector.importance in IMPORTANCE[tier]]
+    return [entry for entry in suite.entries if entry.vector.importance in IMPORTANCE[tier]]
 
 
-def matches(case: Case, name: str) -> bool:
+def matches(entry: Entry, name: str) -> bool:
     """Whether a name is the vector's id, its chapter or one of its rules."""
-    return name in (case.id, case.chapter, *case.vector.rules)
+    return name in (entry.id, entry.chapter, *entry.vector.rules)
 
 
-def selected(suite: Suite, tier: Tier, only: Sequence[str]) -> list[Case]:
+def selected(suite: Suite, tier: Tier, only: Sequence[str]) -> list[Entry]:
     """The vectors of a tier that match any of the names; without names all of the tier.
 
     Raises:
         BadInput: a name matches no vector, or nothing is left to run.
     """
-    cases = in_tier(suite, tier)
+    entries = in_tier(suite, tier)
     for name in only:
-        if not any(matches(case, name) for case in cases):
+        if not any(matches(entry, name) for entry in entries):
             raise BadInput(f"--only {name}: no rule, chapter or id of the vectors of tier {tier.value}")
-    chosen = [case for case in cases if not only or any(matches(case, name) for name in only)]
+    chosen = [entry for entry in entries if not only or any(matches(entry, name) for name in only)]
     if not chosen:
         raise BadInput(f"{suite.folder}: there is no vector to run")
     return chosen

@@ -65,8 +65,8 @@ def differences(expected: Any, got: Any, path: str = "$") -> Iterator[Difference
             yield from differences(expected.get(name, ABSENT), got.get(name, ABSENT), inner)
     elif isinstance(expected, list) and isinstance(got, list):
         for place in range(max(len(expected), len(got))):
-            pair = [part[place] if place < len(part) else ABSENT for part in (expected, got)]
-            yield from differences(*pair, f"{path}[{place}]")
+            wanted, found = (part[place] if place < len(part) else ABSENT for part in (expected, got))
+            yield from differences(wanted, found, f"{path}[{place}]")
     elif expected != got:
         yield Difference(path, expected, got)
 

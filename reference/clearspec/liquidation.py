@@ -163,5 +163,6 @@ def liquidate(ctx: Context, action: Liquidate) -> Outcome:
     require(
         len(state.accounts[action.liquidator].markets) <= POSITIONS_MAX, Reason.TOO_MANY_POSITIONS, action.liquidator
     )
-    require(fill_allowed(ctx, action.liquidator), Reason.INSUFFICIENT_MARGIN, action.liquidator)
+    after = standing(ctx, action.liquidator)
+    require(fill_allowed(ctx, action.liquidator, after), Reason.INSUFFICIENT_MARGIN, action.liquidator)
     return Outcome((action.account, action.liquidator), {"closed": piece, "price": price, **paid})

@@ -229,9 +229,8 @@ def reduces_risk(before: Standing, after: Standing) -> bool:
 
 
 @rule("MARG-10")
-def fill_allowed(ctx: Context, account: str) -> bool:
+def fill_allowed(ctx: Context, account: str, after: Standing) -> bool:
     """Whether a fill may stand for one side: initial margin after it, or less risk than before the event."""
-    after = standing(ctx, account)
     if has_initial_margin(after):
         return True
     with ctx.state.rewound():

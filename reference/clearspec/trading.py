@@ -19,8 +19,8 @@ from clearspec.events import (
     require_venue,
 )
 from clearspec.funding import funding_owed, haircut_owed
-from clearspec.ledger import Kind, balance, clearing, house, post, user
-from clearspec.margin import fill_allowed
+from clearspec.ledger import Kind, clearing, house, post, user
+from clearspec.margin import fill_allowed, standing
 from clearspec.numerics import BALANCE_MAX, POSITIONS_MAX, div_to_zero, mul_ceil, mul_floor, notional
 from clearspec.oracle import is_fresh
 from clearspec.parameters import TradingParameters
@@ -170,12 +170,11 @@ def require_open_interest(ctx: Context, market: Market, before: int, trading: Tr
 
 
 @rule("TRADE-10", "NUM-9")
-def require_balance(ctx: Context, account: str, reducing: bool) -> None:
+def require_balance(ctx: Context, account: str, cash: int, reducing: bool) -> None:
     """Reject a settlement balance out of its range, or below the negative balance limit unless the fill reduces."""
-    pool = ctx.state.pools[ctx.state.accounts[account].pool]
-    cash = balance(ctx.state, user(pool.settlement_asset, pool.pool, account))
     require(-BALANCE_MAX <= cash <= BALANCE_MAX, Reason.BALANCE_OUT_OF_RANGE, account)
-    require(reducing or cash >= -pool.negative_balance_limit, Reason.NEGATIVE_BALANCE_LIMIT, account)
+    limit = ctx.state.pools[ctx.state.accounts[account].pool].negative_balance_limit
+    require(reducing or cash >= -limit, Reason.NEGATIVE_BALANCE_LIMIT, account)
 
 
 def held_size(ctx: Context, account: str, market: str) -> int:
@@ -215,8 +214,9 @@ def trade(ctx: Context, action: Trade) -> Outcome:
         require_caps(ctx, account, start, end, market)
     require_open_interest(ctx, market, interest, trading)
     for account, (start, end) in zip(parties, sizes, strict=True):
-        require_balance(ctx, account, reduces(start, end))
-        require(fill_allowed(ctx, account), Reason.INSUFFICIENT_MARGIN, account)
+        after = standing(ctx, account)
+        require_balance(ctx, account, after.cash, reduces(start, end))
+        require(fill_allowed(ctx, account, after), Reason.INSUFFICIENT_MARGIN, account)
     return Outcome(parties, {"taker_fee": fees[0], "maker_fee": fees[1]})
 
 

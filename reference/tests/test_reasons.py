@@ -337,6 +337,18 @@ def fill_across_pools() -> Case:
     return Case(s, probe(s, "venue", ev.Trade(PERP, "a", "z", 1, 100, ev.Side.SELLER)), "z")
 
 
+@case(Reason.WRONG_POOL)
+def backstop_in_another_pool() -> Case:
+    s = Sandbox(two_pools(backstop="backstop"))
+    return Case(s, probe(s, "admin", ev.OpenAccount("backstop", "side")), "backstop")
+
+
+@case(Reason.UNAUTHORISED)
+def backstop_of_stranger() -> Case:
+    s = Sandbox(two_pools(backstop="backstop"))
+    return Case(s, probe(s, "eve", ev.OpenAccount("backstop", "main")), "eve")
+
+
 @case(Reason.ASSET_NOT_ACCEPTED)
 def deposit_of_unknown_asset() -> Case:
     s = priced()

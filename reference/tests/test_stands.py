@@ -394,6 +394,21 @@ def test_s5_catching_up_after_a_pause_is_one_capped_step() -> None:
     s.do("k", ev.AccrueFunding(PERP), Reason.FUNDING_NOT_DUE)
 
 
+def test_s5_a_remainder_keeps_its_worth_when_the_period_changes() -> None:
+    # 0.9 is carried over a period of an hour; over one of two hours it is as much: 0.9 and then 0.45 make 1.35.
+    s = start(100, genesis=sb.with_market(funding=NINE_TENTHS))
+    s.time = 3600
+    s.price(100)
+    s.do("k", ev.AccrueFunding(PERP))
+    assert s.state.fundings[PERP].carry == 9 * 10**8 * 3600
+    s.do("admin", ev.SetParameters(PERP, replace(sb.MARKET, funding=replace(NINE_TENTHS, period=7200))))
+    assert (s.state.fundings[PERP].index, s.state.fundings[PERP].carry) == (0, 9 * 10**8 * 7200)
+    s.time = 7200
+    s.price(100)
+    s.do("k", ev.AccrueFunding(PERP))
+    assert (s.state.fundings[PERP].index, s.state.fundings[PERP].carry) == (1, 35 * 10**7 * 7200)
+
+
 # ---------------------------------------------------------------------------------------------------------------
 # S6 Fills below initial margin
 
@@ -646,6 +661,22 @@ def test_s9_the_kernel_of_the_average_arrives_too() -> None:
         total, steps = smoothed(total, 109, 10), steps + 1
         assert steps < 100
     assert total // 10 == 109
+
+
+def test_s9_a_basis_keeps_its_worth_when_the_window_changes() -> None:
+    # Smoothed over 4 samples a basis of 100 is a quarter there: 25. Over 2 samples it stays 25, and then goes to 62.
+    margin = replace(sb.MARGIN, tiers=tiers(100, 60))
+    mark = replace(sb.MARK, window=4, band=20 * PERCENT)
+    s = start(1000, genesis=sb.with_market(mark=mark, margin=margin))
+    s.time = 10
+    s.do("venue", ev.PostBook(PERP, 1100, 1100))
+    assert s.state.marks[PERP].price == 1025
+    s.do("admin", ev.SetParameters(PERP, replace(sb.MARKET, mark=replace(mark, window=2), margin=margin)))
+    s.price(1000)
+    assert s.state.marks[PERP].price == 1025
+    s.time = 20
+    s.do("venue", ev.PostBook(PERP, 1100, 1100))  # 50 - 25 + 100 = 125 over 2, rounded down
+    assert s.state.marks[PERP].price == 1062
 
 
 def test_s9_no_price_is_below_one() -> None:
@@ -1022,6 +1053,39 @@ def test_s12_two_defaults_of_one_interval_share_its_gain() -> None:
     assert s.do("k", ev.ResolveDefault("g")).amounts["gains_haircut"] == 0
 
 
+def test_s12_haircuts_of_two_intervals_add_up() -> None:
+    # a loses 100 + 20 at 88, so 2 a lot; g, with 200 more, defaults at 67: 300 - 330 = -30, so 3 of the 4 a lot won.
+    pool = replace(sb.POOL, layers=(Layer.GAINS_HAIRCUT,))
+    accounts = (("a", 100), ("g", 300), ("b", 1000), ("h", 3000), ("e", 1000), ("f", 1000))
+    s = start(100, *accounts, genesis=sb.genesis(pool=pool))
+    s.trade("a", "b", 10, 100)
+    s.trade("g", "h", 10, 100)
+    s.drive(88)
+    assert s.do("k", ev.ResolveDefault("a")).amounts["gains_haircut"] == 20
+    assert s.state.fundings[PERP].haircut_short == 2
+    s.trade("e", "f", 10, 88)
+    s.drive(67)  # the variation mark of 30 is 71
+    assert s.do("k", ev.ResolveDefault("g")).amounts["gains_haircut"] == 30
+    assert s.state.fundings[PERP].haircut_short == 5
+
+
+def test_s12_who_is_below_maintenance_is_torn_up_last() -> None:
+    # At 80 d won most a lot and is older than c, but what it lost in another market leaves it below maintenance.
+    eth = replace(sb.LISTING, market="ETH-PERP", feed="ETH")
+    s = Sandbox(sb.genesis(markets=(sb.LISTING, eth)))
+    s.price(100)
+    s.price(1000, "ETH")
+    for account, cash in (("a", 110), ("d", 1000), ("c", 1000), ("b", 10_000)):
+        s.open(account, cash)
+    s.trade("a", "d", 10, 101)
+    s.trade("b", "c", 10, 100)
+    s.trade("d", "b", 5, 1000, "ETH-PERP")
+    s.drive(80)
+    s.drive(765, "ETH")  # d: 1000 + 210 - 1175 = 35, and it needs 40 + 192
+    assert liquidatable(s.standing("d"))
+    assert s.do("k", ev.ResolveDefault("a")).accounts == ("a", "c")
+
+
 def test_s12_the_gains_haircut_leaves_a_newcomer_solvent() -> None:
     # n takes f's short over at 76 with exactly its initial margin, 76, and bears 5 a lot though it won nothing.
     s = two_pairs(76)
@@ -1181,6 +1245,28 @@ def test_s14_a_first_price_inside_the_window_counts_for_all_of_it() -> None:
     s.time = 9900
     s.price(100)
     assert s.state.marks["BTC-FUT"].price == 100
+
+
+def test_s14_no_claim_is_paid_before_the_last_loss_is_collected() -> None:
+    s = expired()
+    s.do("k", ev.SettlePosition("b", "BTC-FUT"))
+    s.do("k", ev.PayClaim("b", "BTC-FUT"), Reason.POSITIONS_REMAIN)
+
+
+def test_s14_a_gain_realised_before_is_not_taken_back() -> None:
+    # b sold its short to c at 80 and keeps 200; at 80 nobody has a claim, and a pays 100 of its loss of 200.
+    s = start(100, ("a", 100), ("b", 1000), ("c", 1000), genesis=sb.genesis(markets=(FUTURE,)))
+    s.trade("a", "b", 10, 100, "BTC-FUT")
+    s.drive(80)
+    s.trade("b", "c", 10, 80, "BTC-FUT")
+    s.time = 10_000
+    s.do("k", ev.FixSettlement("BTC-FUT"))
+    s.do("k", ev.SettlePosition("c", "BTC-FUT"))
+    assert s.do("k", ev.SettlePosition("a", "BTC-FUT")).amounts["collected"] == 100
+    assert [s.cash(account) for account in ("a", "b", "c")] == [0, 1200, 1000]
+    assert s.balance("uncovered_loss") == -100
+    assert s.balance("clearing", "BTC-FUT") == 0
+    assert s.state.markets["BTC-FUT"].status == MarketStatus.CLOSED
 
 
 def test_s14_nobody_escapes_a_settled_loss_by_the_moment_of_its_collection() -> None:

@@ -17,7 +17,7 @@ from clearspec_conformance.engines import Trouble
 from clearspec_conformance.formats import KernelVector, Verdict
 from clearspec_conformance.protocol import RECEIPTS, RESTORE, ROOT, EngineReceipt
 from clearspec_conformance.session import NotImplementedByEngine, Session
-from clearspec_conformance.suite import Case
+from clearspec_conformance.suite import Entry
 from clearspec_conformance.verdicts import MOST_DIFFERENCES, Difference, Failure, Result, differences
 
 
@@ -55,8 +55,8 @@ def receipt_differences(
     expected: ReceiptRecord, got: EngineReceipt, session: Session, terms: Terms
 ) -> tuple[Difference, ...]:
     """Where a receipt differs from the expected one."""
-    pair = (compared(part, session, terms) for part in (expected, got))
-    return tuple(differences(*pair, "$.receipt"))[:MOST_DIFFERENCES]
+    wanted, found = (compared(part, session, terms) for part in (expected, got))
+    return tuple(differences(wanted, found, "$.receipt"))[:MOST_DIFFERENCES]
 
 
 def observable_differences(expected: Observable, got: Observable) -> tuple[Difference, ...]:
@@ -153,34 +153,34 @@ def play_calls(session: Session, vector: KernelVector, deadline: float) -> None:
             raise Diverged(Failure(place, vector.rules[0], found, (encode(item.call),)))
 
 
-def play(session: Session, case: Case, terms: Terms) -> Result:
+def play(session: Session, entry: Entry, terms: Terms) -> Result:
     """The verdict of an engine on a vector.
 
     Raises:
         Trouble: the engine gave no usable answer.
     """
     started = time.monotonic()
-    lacking = [feature for feature in case.features if not session.claims(feature)]
+    lacking = [feature for feature in entry.features if not session.claims(feature)]
     if lacking:
-        return result(case, Verdict.SKIPPED, f"the engine does not claim {', '.join(lacking)}")
+        return result(entry, Verdict.SKIPPED, f"the engine does not claim {', '.join(lacking)}")
     try:
-        if isinstance(case.vector, KernelVector):
-            play_calls(session, case.vector, started + terms.timeout)
+        if isinstance(entry.vector, KernelVector):
+            play_calls(session, entry.vector, started + terms.timeout)
         else:
-            play_events(session, case.vector, terms, started + terms.timeout)
+            play_events(session, entry.vector, terms, started + terms.timeout)
     except NotImplementedByEngine as error:
-        return result(case, Verdict.SKIPPED, f"not implemented: {error}")
+        return result(entry, Verdict.SKIPPED, f"not implemented: {error}")
     except Diverged as diverged:
         failure = diverged.failure
-        if isinstance(case.vector, Vector):
-            failure = located(session, case.vector, failure, terms)
-        return result(case, Verdict.FAILED, headline(failure), failure, session.heard(), time.monotonic() - started)
+        if isinstance(entry.vector, Vector):
+            failure = located(session, entry.vector, failure, terms)
+        return result(entry, Verdict.FAILED, headline(failure), failure, session.heard(), time.monotonic() - started)
     session.heard()
-    return result(case, Verdict.PASSED, seconds=time.monotonic() - started)
+    return result(entry, Verdict.PASSED, seconds=time.monotonic() - started)
 
 
 def result(
-    case: Case,
+    entry: Entry,
     verdict: Verdict,
     why: str = "",
     failure: Failure | None = None,
@@ -188,8 +188,8 @@ def result(
     seconds: float = 0.0,
 ) -> Result:
     """A result on a vector."""
-    digest = case.vector.digest
-    return Result(case.id, case.chapter, case.vector.rules, digest, verdict, why, failure, stderr, seconds)
+    digest = entry.vector.digest
+    return Result(entry.id, entry.chapter, entry.vector.rules, digest, verdict, why, failure, stderr, seconds)
 
 
 def headline(failure: Failure) -> str:
@@ -210,6 +210,8 @@ def located(session: Session, vector: Vector, failure: Failure, terms: Terms) ->
     engine may go wrong before the vector looks.
     """
     events = tuple(encode(step.event) for step in vector.steps)
+    for derivation in derivations(vector, failure):
+        failure = noted(failure, derivation)
     try:
         found = first_divergence(session, vector, failure.step, terms)
     except (Trouble, NotImplementedByEngine) as error:
@@ -217,6 +219,14 @@ def located(session: Session, vector: Vector, failure: Failure, terms: Terms) ->
     if found is None:
         return Failure(failure.step, failure.rule, failure.differences, events[: failure.step], failure.note)
     return Failure(found.step, found.rule, found.differences, events[: found.step], failure.note)
+
+
+def derivations(vector: Vector, failure: Failure) -> Iterator[str]:
+    """How the values that the engine missed were derived by hand, where the vector says."""
+    missed = [difference.path for difference in failure.differences]
+    for item in vector.by_hand:
+        if item.step == failure.step and f"$.{item.place}" in missed:
+            yield f"{item.place} is {item.value} by hand: {item.derivation}"
 
 
 def noted(failure: Failure, note: str) -> Failure:
