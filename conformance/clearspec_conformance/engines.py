@@ -7,11 +7,12 @@ import selectors
 import shlex
 import signal
 import subprocess
+import sys
 import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, redirect_stdout, suppress
 from types import FrameType
 from typing import Any
 
@@ -33,6 +34,9 @@ MOST_RECEIVED = 300
 
 GRACE = 2.0
 """Seconds that an engine has to end after ``bye``."""
+
+TICK = 0.1
+"""Seconds after which a silent engine is looked at: a child of a dead one may hold its output open."""
 
 CHUNK = 2**16
 
@@ -60,6 +64,9 @@ def hung() -> Trouble:
 
 class Door(ABC):
     """A way to an engine. After a ``Trouble`` it is not to be used again."""
+
+    last: bytes = b""
+    """The last answer as it came."""
 
     @abstractmethod
     def exchange(self, request: dict[str, Any], deadline: float) -> Any:
@@ -113,11 +120,13 @@ class InProcess(Door):
     def exchange(self, request: dict[str, Any], deadline: float) -> Any:
         """Call the engine."""
         try:
-            with _alarm(deadline):
-                return self.engine.handle(request)
+            with _alarm(deadline), redirect_stdout(sys.stderr):
+                answer = self.engine.handle(request)
+            self.last = repr(answer).encode("utf-8", "replace")
+            return answer
         except _TimeIsUp:
             raise hung() from None
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise errored(f"raised {type(error).__name__}: {error}") from None
 
     def close(self, deadline: float) -> None:
@@ -155,7 +164,7 @@ class Stdio(Door):
         """Send one line and read one."""
         if self.received:
             raise errored("wrote without being asked", bytes(self.received))
-        data = self._line_after(written(request), deadline)
+        data = self.last = self._line_after(written(request), deadline)
         try:
             return parsed(data, self.longest)
         except DecodeError as error:
@@ -192,7 +201,10 @@ class Stdio(Door):
 
     def _turn(self, pending: bytes, deadline: float) -> bytes:
         """Wait for a pipe and serve it; returns what is still to be written."""
-        for key, _ in self.selector.select(max(0.0, deadline - time.monotonic())):
+        ready = self.selector.select(max(0.0, min(TICK, deadline - time.monotonic())))
+        if not ready and self._has_ended(0.0):
+            self.ended = True
+        for key, _ in ready:
             if key.fd == self.stdin:
                 pending = self._write(pending)
             elif key.fd == self.stdout:

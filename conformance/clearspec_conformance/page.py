@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import astuple
 from importlib.resources import files
@@ -13,7 +12,7 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from clearspec_conformance.failures import plain
 from clearspec_conformance.formats import Implementation, Tally, Verdict
 from clearspec_conformance.reports import Told, failure_document
-from clearspec_conformance.verdicts import BAD, Result, by_rule, tally
+from clearspec_conformance.verdicts import BAD, Result, by_rule, shown, tally
 
 TEMPLATE = "page.html"
 COUNTED = ("vectors", "passed", "failed", "skipped", "errored", "hung")
@@ -23,11 +22,6 @@ TONES = ("", "good", "bad", "warn", "bad", "bad")
 def engine_name(engine: Implementation) -> str:
     """An engine in a line."""
     return plain(" ".join(part for part in (engine.name, engine.version) if part), 200)
-
-
-def shown(value: Any) -> str:
-    """A value of a document as text."""
-    return value if isinstance(value, str) else json.dumps(value)
 
 
 def verdict_line(told: Told) -> str:

@@ -7,18 +7,22 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from clearspec.codec import encode
-from clearspec.events import Event, Reason
+from clearspec.codec import TAGS, encode
+from clearspec.events import ACTION_NAMES, Event, Reason
 from clearspec.formats import Observable, ReceiptRecord, Vector, VectorStep, receipt_record
 from clearspec.listing import build
-from clearspec.machine import apply
+from clearspec.machine import TRANSITIONS, apply
+from clearspec.rules import IMPLEMENTED
 from clearspec.snapshot import observable, snapshot, state_root
 from clearspec_conformance.engines import Trouble
 from clearspec_conformance.formats import KernelVector, Verdict
+from clearspec_conformance.kernels import KERNELS
 from clearspec_conformance.protocol import RECEIPTS, RESTORE, ROOT, EngineReceipt
 from clearspec_conformance.session import NotImplementedByEngine, Session
 from clearspec_conformance.suite import Entry
-from clearspec_conformance.verdicts import MOST_DIFFERENCES, Difference, Failure, Result, differences
+from clearspec_conformance.verdicts import MOST_DIFFERENCES, Difference, Failure, Result, differences, shown
+
+ROOT_PATH = "$.root"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,17 +90,24 @@ def play_stretch(session: Session, vector: Vector, start: int, end: int, terms: 
     for place, (step, receipt) in enumerate(zip(steps, receipts, strict=True), start=start + 1):
         found = receipt_differences(step.receipt, receipt, session, terms)
         if found:
-            raise Diverged(Failure(place, rule_behind(vector, step), found))
-    wanted = steps[-1].observable
-    if wanted is not None:
-        found = observable_differences(wanted, session.seen(False, deadline).observable)
+            raise Diverged(Failure(place, rule_behind(vector, step.event, step.receipt), found))
+    last = steps[-1]
+    if last.observable is not None:
+        found = observable_differences(last.observable, session.seen(False, deadline).observable)
         if found:
-            raise Diverged(Failure(end, rule_behind(vector, steps[-1]), found))
+            raise Diverged(Failure(end, rule_behind(vector, last.event, last.receipt), found))
 
 
-def rule_behind(vector: Vector, step: VectorStep) -> str:
-    """The rule that a step is about: that of its rejection, else the first that the vector cites."""
-    return step.receipt.rule or vector.rules[0]
+def rule_behind(vector: Vector, event: Event, receipt: ReceiptRecord) -> str:
+    """The rule that a step is about, as far as can be told.
+
+    That of the rejection, else one that the vector cites among the causes of the postings, else that of the action.
+    """
+    causes = [posting.cause for posting in receipt.postings]
+    cited = [cause for cause in causes if cause in vector.rules]
+    transition = TRANSITIONS[ACTION_NAMES[type(event.action)]]
+    own = [rule for rule, functions in IMPLEMENTED.items() if transition in functions]
+    return receipt.rule or next(iter([*cited, *own, *vector.rules]))
 
 
 def play_events(session: Session, vector: Vector, terms: Terms, deadline: float) -> None:
@@ -121,7 +132,7 @@ def compare_root(session: Session, vector: Vector, deadline: float) -> None:
         apply(state, step.event)
     wanted, got = state_root(state), session.seen(True, deadline).root
     if wanted != got:
-        raise Diverged(Failure(len(vector.steps), "EVENT-14", (Difference("$.root", wanted, got),)))
+        raise Diverged(Failure(len(vector.steps), "EVENT-14", (Difference(ROOT_PATH, wanted, got),)))
 
 
 def play_restored(session: Session, vector: Vector, terms: Terms, deadline: float) -> None:
@@ -150,7 +161,8 @@ def play_calls(session: Session, vector: KernelVector, deadline: float) -> None:
         got = session.compute(item.call, deadline)
         found = tuple(differences(encode(item.results), encode(got), "$.results"))
         if found:
-            raise Diverged(Failure(place, vector.rules[0], found, (encode(item.call),)))
+            rule = KERNELS[TAGS[type(item.call)]].rule
+            raise Diverged(Failure(place, rule, found, (encode(item.call),)))
 
 
 def play(session: Session, entry: Entry, terms: Terms) -> Result:
@@ -198,11 +210,6 @@ def headline(failure: Failure) -> str:
     return f"step {failure.step}: {first.path}: expected {shown(first.expected)}, got {shown(first.got)}"
 
 
-def shown(value: Any) -> str:
-    """A value of a document in a line."""
-    return "nothing" if value is None else str(value)
-
-
 def located(session: Session, vector: Vector, failure: Failure, terms: Terms) -> Failure:
     """The failure with the shortest prefix of events that shows it.
 
@@ -218,6 +225,8 @@ def located(session: Session, vector: Vector, failure: Failure, terms: Terms) ->
         found, failure = None, noted(failure, f"the second run, to find the first divergence, failed: {error}")
     if found is None:
         return Failure(failure.step, failure.rule, failure.differences, events[: failure.step], failure.note)
+    if found.step < failure.step:
+        failure = noted(failure, f"the vector itself sees it at step {failure.step}")
     return Failure(found.step, found.rule, found.differences, events[: found.step], failure.note)
 
 
@@ -226,7 +235,7 @@ def derivations(vector: Vector, failure: Failure) -> Iterator[str]:
     missed = [difference.path for difference in failure.differences]
     for item in vector.by_hand:
         if item.step == failure.step and f"$.{item.place}" in missed:
-            yield f"{item.place} is {item.value} by hand: {item.derivation}"
+            yield f"after step {item.step} {item.place} is {item.value} by hand: {item.derivation}"
 
 
 def noted(failure: Failure, note: str) -> Failure:
@@ -243,7 +252,8 @@ def first_divergence(session: Session, vector: Vector, last: int, terms: Terms) 
     for place, step in enumerate(vector.steps[:last], start=1):
         wanted, found = step_differences(session, state, step.event, terms, deadline)
         if found:
-            return Failure(place, wanted.rule or vector.rules[0], found)
+            rule = "EVENT-14" if found[0].path == ROOT_PATH else rule_behind(vector, step.event, wanted)
+            return Failure(place, rule, found)
     return None
 
 
@@ -254,5 +264,8 @@ def step_differences(
     wanted = receipt_record(apply(state, event))
     (got,) = session.apply((event,), deadline)
     found = receipt_differences(wanted, got, session, terms)
-    found += observable_differences(observable(state), session.seen(False, deadline).observable)
+    seen = session.seen(session.claims(ROOT), deadline)
+    found += observable_differences(observable(state), seen.observable)
+    if session.claims(ROOT) and not found:
+        found = tuple(differences(state_root(state), seen.root, ROOT_PATH))
     return wanted, found[:MOST_DIFFERENCES]

@@ -25,7 +25,7 @@ from clearspec_conformance.formats import (
 )
 from clearspec_conformance.runner import Outcome
 from clearspec_conformance.suite import Entry, Suite, selected
-from clearspec_conformance.verdicts import Result, by_rule, tally
+from clearspec_conformance.verdicts import Result, by_rule, shown, tally
 
 LONGEST_WHY = 400
 NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -108,7 +108,9 @@ def explained(found: Result) -> str:
     lines = [found.why]
     if found.failure is not None:
         lines.append(f"rule {found.failure.rule}, step {found.failure.step}")
-        lines += [f"{one.path}: expected {one.expected}, got {one.got}" for one in found.failure.differences]
+        lines += [
+            f"{one.path}: expected {shown(one.expected)}, got {shown(one.got)}" for one in found.failure.differences
+        ]
         lines += [found.failure.note] if found.failure.note else []
         lines += ["events:", *(json.dumps(event) for event in found.failure.events)]
     if found.stderr:

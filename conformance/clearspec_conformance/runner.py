@@ -107,12 +107,16 @@ class Run:
         started = time.monotonic()
         try:
             session = session or self.start()
-            return session, play(session, entry, self.settings.terms)
+            found = play(session, entry, self.settings.terms)
         except Trouble as trouble:
             heard = session.heard() if session is not None else ""
             self.drop(session)
             seconds = time.monotonic() - started
             return None, result(entry, trouble.verdict, str(trouble), stderr=heard, seconds=seconds)
+        if session.broken:
+            self.drop(session)
+            return None, found
+        return session, found
 
     def work(self) -> None:
         """Play vectors until there are no more."""

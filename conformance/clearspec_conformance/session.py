@@ -33,11 +33,12 @@ class NotImplementedByEngine(Exception):
 
 
 class Session:
-    """An engine that has introduced itself."""
+    """An engine that has introduced itself; ``broken`` once it gave no usable answer."""
 
     def __init__(self, open_door: Opener, deadline: float) -> None:
         self.door: Door = open_door()
         self.count = 0
+        self.broken = False
         try:
             self.implementation = self._introduced(deadline)
         except Trouble as trouble:
@@ -64,6 +65,14 @@ class Session:
             NotImplementedByEngine: the engine says so.
             Trouble: it gives no usable answer by the deadline.
         """
+        try:
+            return self._answer(message, body, deadline)
+        except Trouble:
+            self.broken = True
+            raise
+
+    def _answer(self, message: str, body: Any, deadline: float) -> Any:
+        """Ask and judge the answer."""
         self.count += 1
         identifier = str(self.count)
         raw = self.door.exchange(line(identifier, message, body), deadline)
@@ -71,7 +80,7 @@ class Session:
             answered = taken_apart(raw, (message, ERROR))
             found = answer_body(message, answered)
         except DecodeError as error:
-            raise errored(f"answered {message} with what does not fit: {error}", repr(raw).encode()) from None
+            raise errored(f"answered {message} with what does not fit: {error}", self.door.last) from None
         if answered.id != identifier:
             raise errored(f"answered request {answered.id}, not request {identifier}")
         if not isinstance(found, EngineError):

@@ -14,9 +14,9 @@ from rich.text import Text
 
 from clearspec_conformance.failures import plain
 from clearspec_conformance.formats import Verdict
-from clearspec_conformance.page import COUNTED, TONES, about_line, by_chapter, engine_name, shown, verdict_line
+from clearspec_conformance.page import COUNTED, TONES, about_line, by_chapter, engine_name, verdict_line
 from clearspec_conformance.reports import Told
-from clearspec_conformance.verdicts import Result
+from clearspec_conformance.verdicts import Result, shown
 
 MOST_FAILURES = 20
 """Failures shown in full; the rest by their first line."""
@@ -69,9 +69,10 @@ def print_failure(console: Console, found: Result) -> None:
     console.print(
         Text.assemble((f"{found.verdict.value} ", "bold red"), (plain(found.id), "bold"), f"  {found.chapter}")
     )
-    console.print(Text(f"  {plain(found.why)}"))
     failure = found.failure
-    if failure is not None:
+    if failure is None:
+        console.print(Text(f"  {plain(found.why)}"))
+    else:
         console.print(Text(f"  rule {failure.rule}, first seen at step {failure.step}; rules {' '.join(found.rules)}"))
         for one in failure.differences[:MOST_SHOWN]:
             expected, got = plain(shown(one.expected), 400), plain(shown(one.got), 400)

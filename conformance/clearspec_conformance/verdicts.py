@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -69,6 +70,11 @@ def differences(expected: Any, got: Any, path: str = "$") -> Iterator[Difference
             yield from differences(wanted, found, f"{path}[{place}]")
     elif expected != got:
         yield Difference(path, expected, got)
+
+
+def shown(value: Any) -> str:
+    """A value of a document as text."""
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def tally(verdicts: Iterable[Verdict]) -> Tally:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
-from clearspec.codec import TAGS
+from clearspec.codec import TAGS, shape
 from clearspec.fields import (
     Amount,
     Bounds,
@@ -84,7 +84,7 @@ class Reason(StrEnum):
     INSUFFICIENT_MARGIN = "insufficient_margin"
     NOT_PERPETUAL = "not_perpetual"
     FUNDING_NOT_DUE = "funding_not_due"
-    FUNDING_DUE = "funding_due"
+    FUNDING_NOT_ACCRUED = "funding_not_accrued"
     SAMPLE_TOO_SOON = "sample_too_soon"
     NO_POSITION = "no_position"
     NOT_LIQUIDATABLE = "not_liquidatable"
@@ -170,7 +170,7 @@ REASONS: dict[Reason, tuple[str, str]] = {
     ),
     Reason.NOT_PERPETUAL: ("FUND-1", "The market is not a trading perpetual and takes no funding."),
     Reason.FUNDING_NOT_DUE: ("FUND-5", "The funding interval has not passed."),
-    Reason.FUNDING_DUE: ("FUND-5", "Funding must be accrued before its parameters may change."),
+    Reason.FUNDING_NOT_ACCRUED: ("FUND-5", "Funding parameters change only in the second of an accrual, after it."),
     Reason.SAMPLE_TOO_SOON: (
         "ORCL-6",
         "The sample interval since the market's last book sample, or its listing, has not passed.",
@@ -320,7 +320,7 @@ class PostPrice:
 
 @dataclass(frozen=True, slots=True)
 class PostBook:
-    """Impact bid and ask of a venue's book: one basis sample, and of a perpetual one premium sample."""
+    """Impact bid and ask of a venue's book: one basis sample and one premium sample."""
 
     market: Id
     bid: Price
@@ -533,7 +533,15 @@ def bounds_of(record: type) -> tuple[tuple[str, int, int], ...]:
     return tuple(found)
 
 
-_BOUNDS: dict[type, tuple[tuple[str, int, int], ...]] = {record: bounds_of(record) for record in ACTION_NAMES}
+def nested_in(record: type) -> tuple[tuple[str, bool], ...]:
+    """Fields of a record that hold records: the name, and whether it is a list of them."""
+    hints = get_type_hints(record, include_extras=True)
+    forms = [(item.name, shape(hints[item.name])) for item in fields(record)]
+    lists = [name for name, form in forms if form.form == "array" and shape(form.inner[0]).form == "record"]
+    return tuple((name, name in lists) for name, form in forms if form.form == "record" or name in lists)
+
+
+_BOUNDS: dict[type, tuple[tuple[str, int, int], ...]] = {record: bounds_of(record) for record in (*ACTION_NAMES, Event)}
 
 NESTING = (ListMarket, SetParameters)
 """Actions that hold records within records."""
@@ -552,11 +560,10 @@ def require_in_range(record: Any) -> None:
 def require_all_in_range(record: Any) -> None:
     """The same for a record and the records inside it, outer fields first."""
     require_in_range(record)
-    for item in fields(record):
-        part = getattr(record, item.name)
-        for inner in part if isinstance(part, tuple) else (part,):
-            if is_dataclass(inner):
-                require_all_in_range(inner)
+    for name, many in nested_in(type(record)):
+        part = getattr(record, name)
+        for inner in part if many else (part,):
+            require_all_in_range(inner)
 
 
 @rule("EVENT-8")

@@ -21,7 +21,7 @@ from clearspec.oracle import is_fresh
 from clearspec.parameters import LiquidationParameters
 from clearspec.rules import rule
 from clearspec.state import Budget, Market, MarketStatus
-from clearspec.trading import held_size, novate
+from clearspec.trading import held_size, novate, reduces, require_balance_limit
 
 
 @rule("LIQ-2")
@@ -142,7 +142,8 @@ def liquidate(ctx: Context, action: Liquidate) -> Outcome:
     require(state.accounts[action.account].pool == pool, Reason.WRONG_POOL, action.account)
     require(state.accounts[action.liquidator].pool == pool, Reason.WRONG_POOL, action.liquidator)
     closed = market.status in (MarketStatus.SETTLING, MarketStatus.CLOSED)
-    require(not closed, Reason.MARKET_NOT_TRADING, action.market)
+    expired = 0 < market.listing.expiry <= ctx.time
+    require(not closed and not expired, Reason.MARKET_NOT_TRADING, action.market)
     require(is_fresh(ctx, action.market), Reason.STALE_PRICE, action.market)
     size = held_size(ctx, action.account, action.market)
     require(size != 0, Reason.NO_POSITION, action.account)
@@ -156,7 +157,7 @@ def liquidate(ctx: Context, action: Liquidate) -> Outcome:
     require(large_enough, Reason.SIZE_BELOW_MINIMUM, action.account)
     # EFFECT
     buyer, seller = (action.liquidator, action.account) if size > 0 else (action.account, action.liquidator)
-    novate(ctx, buyer, seller, action.market, piece, price)
+    bought, sold = novate(ctx, buyer, seller, action.market, piece, price)
     value = notional(piece, price)
     paid = pay_penalty(ctx, market, action, value, before)
     # ENSURE
@@ -164,5 +165,6 @@ def liquidate(ctx: Context, action: Liquidate) -> Outcome:
         len(state.accounts[action.liquidator].markets) <= POSITIONS_MAX, Reason.TOO_MANY_POSITIONS, action.liquidator
     )
     after = standing(ctx, action.liquidator)
+    require_balance_limit(ctx, action.liquidator, after.cash, reduces(*(bought if size > 0 else sold)))
     require(fill_allowed(ctx, action.liquidator, after), Reason.INSUFFICIENT_MARGIN, action.liquidator)
     return Outcome((action.account, action.liquidator), {"closed": piece, "price": price, **paid})

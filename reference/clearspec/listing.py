@@ -18,9 +18,10 @@ from clearspec.events import (
     require_market,
     require_pool,
 )
-from clearspec.funding import is_due
 from clearspec.numerics import MARKETS_MAX, div_floor
+from clearspec.oracle import is_fresh
 from clearspec.parameters import (
+    MarketKind,
     MarketListing,
     MarketParameters,
     PoolParameters,
@@ -131,12 +132,19 @@ def set_parameters(ctx: Context, action: SetParameters) -> Outcome:
         raise Rejected(Reason.OUTSIDE_ENVELOPE, violation.inequality)
     same_window = action.parameters.settlement_window == market.listing.parameters.settlement_window
     require(listing.expiry == 0 or same_window, Reason.OUTSIDE_ENVELOPE, "settlement-window-fixed")
+    before, after = market.listing.parameters.mark, action.parameters.mark
+    same_age = (before.stale_rate, before.stale_cap) == (after.stale_rate, after.stale_cap)
+    require(same_age or is_fresh(ctx, action.market), Reason.STALE_PRICE, action.market)
     same_funding = action.parameters.funding == market.listing.parameters.funding
-    require(same_funding or not is_due(ctx, action.market), Reason.FUNDING_DUE, action.market)
+    accrued_now = ctx.state.fundings[action.market].time == ctx.time
+    takes_funding = market.listing.kind == MarketKind.PERPETUAL
+    allowed = same_funding or accrued_now or not takes_funding
+    require(allowed, Reason.FUNDING_NOT_ACCRUED, action.market)
     # EFFECT
     same_tiers = action.parameters.margin.tiers == market.listing.parameters.margin.tiers
     ramp = max(action.parameters.margin.ramp, market.listing.parameters.margin.ramp)
-    end = ctx.time if same_tiers else ctx.time + ramp
+    hastened = action.parameters.margin.ramp < market.listing.parameters.margin.ramp
+    end = ctx.time + ramp if hastened or not same_tiers else ctx.time
     rescale(ctx, action.market, market.listing.parameters, action.parameters)
     changed = replace(market, listing=listing, before=market.listing.parameters, ramp_start=ctx.time, ramp_end=end)
     ctx.state.markets.put(action.market, changed)
@@ -173,6 +181,8 @@ def build(genesis: Genesis) -> State:
         state.feeds.put(feed.feed, Feed(feed, (), 0, 0, 0, 0))
     for pool in genesis.pools:
         _unused(f"pool {pool.pool}", pool.pool in state.pools)
+        same = [other.pool for other in state.pools.values() if pool.backstop and other.backstop == pool.backstop]
+        _unused(f"pool {pool.pool}: backstop {pool.backstop}", bool(same))
         _check_pool(state, pool)
         state.pools.put(pool.pool, pool)
         state.pool_budgets.put(pool.pool, Budget(genesis.time, 0, 0))
@@ -200,3 +210,6 @@ def _check_pool(state: State, pool: PoolParameters) -> None:
         _known(subject, "asset", terms.asset, state.assets)
         _known(subject, "feed", terms.feed, state.feeds)
     _refuse(subject, pool_violations(pool))
+    for terms in pool.collateral:
+        feed = state.feeds[terms.feed].parameters
+        _refuse(subject, haircut_violations(terms, feed, 1, feed.step_interval))

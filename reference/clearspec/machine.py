@@ -62,6 +62,7 @@ def require_next(state: State, event: Event) -> None:
     require(event.id not in state.recent, Reason.DUPLICATE_EVENT, event.id)
     require(event.sequence > state.sequence, Reason.SEQUENCE_NOT_INCREASING, event.id)
     require(event.time >= state.time, Reason.TIME_DECREASING, event.id)
+    require_in_range(event)
     (require_all_in_range if isinstance(event.action, NESTING) else require_in_range)(event.action)
 
 

@@ -135,10 +135,13 @@ def index_value(amount: int, price: int, unit: int) -> int:
 
 @rule("MARG-7", "ORCL-9")
 def collateral_price(ctx: Context, terms: CollateralTerms) -> int:
-    """Index of a collateral asset while it is fresh; then it falls with its age, rounded down, to zero."""
+    """Index of a collateral asset while it is fresh; then it falls with its age, rounded down, to 1 at the lowest.
+
+    0 for an asset that never had a price.
+    """
     feed = ctx.state.feeds[terms.feed]
     overdue = max(0, ctx.time - feed.index_time - feed.parameters.max_age)
-    return worst_price(feed.index, overdue, terms.stale_rate, SCALE, 1)
+    return max(min(1, feed.index), worst_price(feed.index, overdue, terms.stale_rate, SCALE, 1))
 
 
 @rule("MARG-7", "ORCL-10")

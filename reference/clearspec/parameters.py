@@ -122,7 +122,7 @@ class CollateralTerms:
     haircut: Ratio
     discount: ProperRatio
     cap: AmountOrZero
-    stale_rate: Ratio
+    stale_rate: PositiveRatio
 
 
 @rule("PARM-4")

@@ -18,14 +18,14 @@ from clearspec.events import (
     require_market,
 )
 from clearspec.ledger import Kind, balance, clearing, house, post, user
-from clearspec.margin import Standing, standing
-from clearspec.numerics import TIME_MAX, cumulative_share, notional
+from clearspec.margin import standing
+from clearspec.numerics import BALANCE_MAX, LOSS_MAX, TIME_MAX, cumulative_share, div_floor, notional
 from clearspec.oracle import accrued_index
 from clearspec.parameters import Layer, PoolParameters
 from clearspec.rules import rule
-from clearspec.state import Account, Market, MarketStatus
+from clearspec.state import Market, MarketStatus
 from clearspec.trading import put_position, settle_owed
-from clearspec.waterfall import draw_fund, draw_insurance
+from clearspec.waterfall import draw_fund, draw_insurance, open_losses
 
 
 @rule("SETTLE-1")
@@ -63,8 +63,9 @@ def fix_settlement(ctx: Context, action: FixSettlement) -> Outcome:
     price = max(1, accrued_index(ctx, action.market, feed))
     state.settlements.put(action.market, replace(state.settlements[action.market], price=price))
     state.marks.put(action.market, replace(state.marks[action.market], price=price, fresh_until=TIME_MAX))
-    empty = state.open_interest[action.market] == 0
-    state.markets.put(action.market, replace(market, status=MarketStatus.CLOSED if empty else MarketStatus.SETTLING))
+    state.markets.put(action.market, replace(market, status=MarketStatus.SETTLING))
+    if state.open_interest[action.market] == 0:
+        close_market(ctx, market)
     return Outcome(amounts={"settlement_price": price})
 
 
@@ -78,15 +79,12 @@ def require_settling(ctx: Context, account: str, market: str) -> Market:
 
 
 @rule("SETTLE-5")
-def uncollectable(loss: int, held: Standing, account: Account) -> int:
-    """Part of a loss that its account cannot bear: its deficit, at most the loss.
+def uncollectable(loss: int, deficit: int, losses: int) -> int:
+    """Part of a loss that its account cannot bear: the same part of its deficit as of its losses, rounded down.
 
-    Nothing while the account has another position or collateral: it pays whole, and if that puts it in default the
-    waterfall takes it.
+    ``losses`` are all that the account has open, this one among them; the part is at most the loss.
     """
-    if len(account.markets) > 1 or held.collateral > 0:
-        return 0
-    return min(loss, max(0, -held.net_liquidation_value))
+    return min(loss, div_floor(min(deficit, BALANCE_MAX) * loss, losses))
 
 
 @rule("SETTLE-5")
@@ -114,6 +112,11 @@ def settle_position(ctx: Context, action: SettlePosition) -> Outcome:
     found = state.positions.get((action.account, action.market))
     require(found is not None and found.size != 0, Reason.NO_POSITION, action.account)
     held = standing(ctx, action.account)
+    solvent = held.net_liquidation_value >= 0
+    dust = state.pools[account.pool].dust
+    require(solvent or held.collateral <= dust, Reason.COLLATERAL_REMAINS, action.account)
+    deficit = 0 if solvent else held.collateral - held.net_liquidation_value
+    losses = sum(loss for _, loss in open_losses(ctx, account))
     # SETTLE
     position = state.positions[action.account, action.market]
     settle_owed(ctx, account, action.market, position)
@@ -130,7 +133,8 @@ def settle_position(ctx: Context, action: SettlePosition) -> Outcome:
     else:
         put_position(ctx, account, action.market, 0, 0)
         state.settlements.put(action.market, settlement)
-        amounts = collect_loss(ctx, market, action.account, -value, uncollectable(-value, held, account))
+        missing = uncollectable(min(-value, LOSS_MAX), deficit, losses)
+        amounts = collect_loss(ctx, market, action.account, -value, missing)
     finish_collection(ctx, market)
     return Outcome((action.account,), amounts)
 
@@ -177,7 +181,17 @@ def finish_collection(ctx: Context, market: Market) -> None:
         market_id, replace(settlement, pot=pot, shortfall=settlement.shortfall - uncovered, collected=True)
     )
     if settlement.claims == 0:
-        state.markets.put(market_id, replace(market, status=MarketStatus.CLOSED))
+        close_market(ctx, market)
+
+
+@rule("SETTLE-7")
+def close_market(ctx: Context, market: Market) -> None:
+    """Close a market in which nothing is left; its feed forgets it."""
+    state, listing = ctx.state, market.listing
+    feed = state.feeds[listing.feed]
+    rest = tuple(other for other in feed.markets if other != listing.market)
+    state.feeds.put(listing.feed, replace(feed, markets=rest))
+    state.markets.put(listing.market, replace(market, status=MarketStatus.CLOSED))
 
 
 @rule("SETTLE-6")
@@ -204,5 +218,5 @@ def pay_claim(ctx: Context, action: PayClaim) -> Outcome:
     shortfall = settlement.shortfall - (claim - paid)
     state.settlements.put(action.market, replace(settlement, claimed=claimed, shortfall=shortfall))
     if claimed == settlement.claims:
-        state.markets.put(action.market, replace(market, status=MarketStatus.CLOSED))
+        close_market(ctx, market)
     return Outcome((action.account,), {"claim": claim, "paid": paid})

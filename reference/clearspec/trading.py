@@ -133,6 +133,12 @@ def within_band(price: int, mark: int, band: int) -> bool:
     return mark - width <= price <= mark + width
 
 
+@rule("TRADE-10")
+def no_worse_than_mark(delta: int, price: int, mark: int) -> bool:
+    """Whether a fill gives nothing away: bought at mark or below, sold at mark or above."""
+    return price <= mark if delta > 0 else price >= mark
+
+
 @rule("TRADE-7")
 def charge_fees(ctx: Context, market: Market, taker: str, maker: str, value: int) -> tuple[int, int]:
     """Charge taker and maker fee, each rounded up (a rebate down in magnitude); taker first.
@@ -169,12 +175,14 @@ def require_open_interest(ctx: Context, market: Market, before: int, trading: Tr
     require(allowed, Reason.OPEN_INTEREST_CAP_EXCEEDED, market.listing.market)
 
 
-@rule("TRADE-10", "NUM-9")
-def require_balance(ctx: Context, account: str, cash: int, reducing: bool) -> None:
-    """Reject a settlement balance out of its range, or below the negative balance limit unless the fill reduces."""
-    require(-BALANCE_MAX <= cash <= BALANCE_MAX, Reason.BALANCE_OUT_OF_RANGE, account)
+@rule("TRADE-10")
+def require_balance_limit(ctx: Context, account: str, cash: int, exempt: bool) -> None:
+    """Reject a settlement balance below the negative balance limit.
+
+    A fill that reduces a position at mark or better is exempt, for it only realises what was lost.
+    """
     limit = ctx.state.pools[ctx.state.accounts[account].pool].negative_balance_limit
-    require(reducing or cash >= -limit, Reason.NEGATIVE_BALANCE_LIMIT, account)
+    require(exempt or cash >= -limit, Reason.NEGATIVE_BALANCE_LIMIT, account)
 
 
 def held_size(ctx: Context, account: str, market: str) -> int:
@@ -182,7 +190,7 @@ def held_size(ctx: Context, account: str, market: str) -> int:
     return ctx.state.positions.get((account, market), FLAT).size
 
 
-@rule("TRADE-8")
+@rule("TRADE-8", "NUM-9")
 def trade(ctx: Context, action: Trade) -> Outcome:
     """Novate a matched fill. The order of the checks is normative."""
     # CHECK
@@ -215,7 +223,10 @@ def trade(ctx: Context, action: Trade) -> Outcome:
     require_open_interest(ctx, market, interest, trading)
     for account, (start, end) in zip(parties, sizes, strict=True):
         after = standing(ctx, account)
-        require_balance(ctx, account, after.cash, reduces(start, end))
+        favourable = no_worse_than_mark(end - start, action.price, state.marks[action.market].price)
+        in_range = -BALANCE_MAX <= after.cash <= BALANCE_MAX
+        require(in_range, Reason.BALANCE_OUT_OF_RANGE, account)
+        require_balance_limit(ctx, account, after.cash, favourable and reduces(start, end))
         require(fill_allowed(ctx, account, after), Reason.INSUFFICIENT_MARGIN, account)
     return Outcome(parties, {"taker_fee": fees[0], "maker_fee": fees[1]})
 

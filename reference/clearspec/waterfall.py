@@ -9,10 +9,20 @@ from clearspec.events import Context, Outcome, Reason, ResolveDefault, require, 
 from clearspec.ledger import Kind, balance, clearing, house, post, user
 from clearspec.liquidation import current_budget, renewed
 from clearspec.margin import position_exposure, standing
-from clearspec.numerics import BALANCE_MAX, INDEX_MAX, SCALE, clamp, cumulative_share, div_floor, notional
+from clearspec.numerics import (
+    BALANCE_MAX,
+    INDEX_MAX,
+    LOSS_MAX,
+    PROFIT_MAX,
+    SCALE,
+    clamp,
+    cumulative_share,
+    div_floor,
+    notional,
+)
 from clearspec.parameters import FUND_LAYERS, Layer, PoolParameters
 from clearspec.rules import rule
-from clearspec.state import MarketStatus
+from clearspec.state import Account, MarketStatus
 from clearspec.trading import held_size, novate
 
 SCORE_MAX = BALANCE_MAX
@@ -24,7 +34,8 @@ def rank_score(profit: int, cost: int, value: int, equity: int) -> int:
 
     Signed for both sides alike; each factor is rounded down and clamped, so that the score fits 128 bits.
     """
-    rate = clamp(div_floor(profit * SCALE, max(1, abs(cost))), -SCORE_MAX, SCORE_MAX)
+    bounded_profit = clamp(profit, -PROFIT_MAX, PROFIT_MAX)
+    rate = clamp(div_floor(bounded_profit * SCALE, max(1, abs(cost))), -SCORE_MAX, SCORE_MAX)
     if profit <= 0:
         return rate
     return rate * clamp(div_floor(value * SCALE, max(1, equity)), 1, SCORE_MAX)
@@ -153,12 +164,12 @@ def haircut_gains(ctx: Context, defaulter: str, market: str, share: int) -> int:
 
 @rule("FALL-4")
 def parts_by_market(deficit: int, weights: list[tuple[str, int]]) -> list[tuple[str, int]]:
-    """A deficit split over the markets that it came from, by closed value, by cumulative floor; sums exactly."""
-    total = sum(value for _, value in weights)
+    """A deficit split over the markets that it came from, by their losses, by cumulative floor; sums exactly."""
+    total = sum(loss for _, loss in weights)
     before, parts = 0, []
-    for market, value in weights:
-        parts.append((market, cumulative_share(deficit, before, before + value, total)))
-        before += value
+    for market, loss in weights:
+        parts.append((market, cumulative_share(min(deficit, BALANCE_MAX), before, before + loss, total)))
+        before += loss
     return parts
 
 
@@ -198,8 +209,10 @@ def draw_fund(ctx: Context, pool: PoolParameters, kind: Kind, deficit: int, cred
 
 @rule("FALL-2")
 def seize_collateral_dust(ctx: Context, pool: PoolParameters, account: str) -> None:
-    """Collateral worth no more than dust passes to the insurance fund in kind."""
+    """Collateral worth no more than dust passes to the insurance fund in kind; what never had a price stays."""
     for terms in pool.collateral:
+        if ctx.state.feeds[terms.feed].index == 0:
+            continue
         held = user(terms.asset, pool.pool, account)
         fund = house(terms.asset, pool.pool, Kind.INSURANCE_FUND)
         post(ctx.state, ctx.postings, held, fund, balance(ctx.state, held), "FALL-2")
@@ -238,18 +251,23 @@ def bear(ctx: Context, case: Resolution, layer: Layer) -> int:
     return sum(haircut_gains(ctx, case.account, market, part) for market, part in parts)
 
 
+@rule("FALL-4", "SETTLE-5")
+def open_losses(ctx: Context, account: Account) -> list[tuple[str, int]]:
+    """Markets in which an account's position shows a loss at mark, and that loss."""
+    positions = ((market, ctx.state.positions[account.account, market]) for market in account.markets)
+    parts = [(market, position_exposure(ctx, market, position)) for market, position in positions]
+    return [(market, min(-part.at_mark, LOSS_MAX)) for market, part in parts if part.at_mark < 0]
+
+
 @rule("FALL-4")
 def market_weights(ctx: Context, account: str) -> list[tuple[str, int]]:
     """Markets that a deficit came from, weighted by the loss at mark of the defaulter's positions.
 
     Without an open loss the market that the account left last; an account that never held a position has none.
     """
-    record, state = ctx.state.accounts[account], ctx.state
-    parts = [(market, position_exposure(ctx, market, state.positions[account, market])) for market in record.markets]
-    losses = [(market, -part.at_mark) for market, part in parts if part.at_mark < 0]
-    if losses or not record.last_market:
-        return losses
-    return [(record.last_market, 1)]
+    record = ctx.state.accounts[account]
+    losses = open_losses(ctx, record)
+    return losses if losses or not record.last_market else [(record.last_market, 1)]
 
 
 @rule("FALL-1", "FALL-3", "FALL-10")

@@ -657,7 +657,7 @@ def funding_one_second_early() -> Case:
     return Case(s, probe(s, "k", ev.AccrueFunding(PERP)), PERP)
 
 
-@case(Reason.FUNDING_DUE)
+@case(Reason.FUNDING_NOT_ACCRUED)
 def funding_parameters_changed_before_accrual() -> Case:
     s = priced()
     s.time = 3600
@@ -1272,7 +1272,7 @@ def order_of_set_parameters() -> Chain:
     dearer = replace(sb.FUNDING, interest=1)
     both = replace(OUTSIDE, funding=dearer)
     c.link(Reason.OUTSIDE_ENVELOPE, "penalty-below-maintenance", "admin", ev.SetParameters(PERP, both))
-    c.link(Reason.FUNDING_DUE, PERP, "admin", ev.SetParameters(PERP, replace(sb.MARKET, funding=dearer)))
+    c.link(Reason.FUNDING_NOT_ACCRUED, PERP, "admin", ev.SetParameters(PERP, replace(sb.MARKET, funding=dearer)))
     return c
 
 

@@ -448,7 +448,7 @@ def test_i_funding_parameters_wait_for_a_due_accrual() -> None:
     s.trade("a", "b", 10, 10_000)
     s.price(10_000, time=3600)
     dear = replace(before.parameters, funding=replace(calm, interest=PERCENT))
-    s.do("admin", ev.SetParameters(PERP, dear), Reason.FUNDING_DUE)
+    s.do("admin", ev.SetParameters(PERP, dear), Reason.FUNDING_NOT_ACCRUED)
     # Other parameters may change; the hour is accrued at the old interest, then the new one may come.
     s.do("admin", ev.SetParameters(PERP, replace(before.parameters, mark=replace(sb.MARK, window=2))))
     assert s.do("z", ev.AccrueFunding(PERP)).amounts["index_step"] == 0
@@ -463,7 +463,7 @@ def test_i_a_due_accrual_is_not_stretched_by_a_longer_gap() -> None:
     s = start(sb.genesis(pool=BARE, markets=(listed(funding=dear),)), {"BTC": 10_000}, {})
     s.price(10_000, time=36_000)
     longer = replace(sb.MARKET, funding=replace(dear, max_gap=36_000))
-    s.do("admin", ev.SetParameters(PERP, longer), Reason.FUNDING_DUE)
+    s.do("admin", ev.SetParameters(PERP, longer), Reason.FUNDING_NOT_ACCRUED)
     assert s.do("z", ev.AccrueFunding(PERP)).amounts["index_step"] == 1  # 0.01 % of 10,000 for one hour
 
 

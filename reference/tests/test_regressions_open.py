@@ -12,6 +12,7 @@ from test_regressions_later import parameters
 from clearspec import events as ev
 from clearspec import sandbox as sb
 from clearspec.listing import build
+from clearspec.machine import apply
 from clearspec.numerics import MARKETS_MAX, SCALE
 from clearspec.parameters import InterestForm
 from clearspec.sandbox import PERCENT, Sandbox
@@ -22,7 +23,7 @@ from clearspec.waterfall import market_weights, parts_by_market
 def attempt(s: Sandbox, actor: str, action: Any) -> ev.Receipt:
     """Apply an action now, whatever comes of it."""
     s.sequence += 1
-    return sb.apply(s.state, ev.Event(f"e{s.sequence}", s.sequence, s.time, actor, action))
+    return apply(s.state, ev.Event(f"e{s.sequence}", s.sequence, s.time, actor, action))
 
 
 @pytest.mark.xfail(strict=True, reason="W: a reducing fill off mark is exempt from the negative balance limit")
@@ -125,6 +126,28 @@ def test_p_a_strangers_atom_does_not_pay_the_winner() -> None:
     s.do("z", ev.SettlePosition("w", "FUT"))
     assert s.do("z", ev.PayClaim("w", "FUT")).amounts["paid"] <= 1501  # 1000 + 500, and the atom
     assert s.standing("s").net_liquidation_value >= 0
+
+
+@pytest.mark.xfail(strict=True, reason="P, N: a lot elsewhere moves a settled loss from its winner to a bystander")
+def test_p_a_bystander_does_not_pay_the_winner_of_another_market() -> None:
+    """D, with 1220, loses 3000 to W; it holds 20 lots against V, so W is paid 3000 and V, who won nothing, pays 1780.
+
+    Without those lots W is paid 1220. W and D may be one owner.
+    """
+    dated = replace(future(1000), feed="ALT")
+    accounts = {"w": 10**5, "d": 1220, "v": 10**5}
+    s = start(two_markets(sb.POOL, sb.LISTING, dated), {"BTC": 100, "ALT": 100}, accounts)
+    s.trade("d", "w", 100, 100, "FUT")
+    s.trade("d", "v", 20, 100)
+    s.drive(70, "ALT")
+    s.time = 400
+    s.price(70, "ALT")
+    s.price(100)
+    s.time = 1000
+    s.do("z", ev.FixSettlement("FUT"))
+    attempt(s, "z", ev.SettlePosition("d", "FUT"))
+    attempt(s, "z", ev.ResolveDefault("d"))
+    assert s.standing("v").margin_equity == 10**5
 
 
 @pytest.mark.xfail(strict=True, reason="T: the haircut of a pool without a market is never held against its feed")

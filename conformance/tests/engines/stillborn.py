@@ -1,0 +1,5 @@
+"""Must err: never gets as far as hello."""
+
+import sys
+
+sys.exit("no licence found")
