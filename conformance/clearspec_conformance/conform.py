@@ -98,9 +98,7 @@ def recheck(path: Path, folder: Path) -> int:
     for line in found:
         click.echo(line)
     if not found:
-        click.echo(
-            f"{len(report.verdicts)} verdicts, their counts and digests agree with the suite {report.suite.digest}"
-        )
+        click.echo(f"{len(report.verdicts)} verdicts: digests and counts agree with suite {report.suite.digest}")
     return FAILED if found else WELL
 
 

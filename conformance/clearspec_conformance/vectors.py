@@ -6,16 +6,15 @@ the function derives by hand stands beside what the reference filled in; a diffe
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 import pkgutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from clearspec import events as ev
-from clearspec.codec import canonical_bytes, encode, loads
+from clearspec.codec import encode
 from clearspec.formats import (
     ByHand,
     Importance,
@@ -26,9 +25,12 @@ from clearspec.formats import (
     receipt_record,
 )
 from clearspec.invariants import INVARIANTS
-from clearspec.rules import IMPLEMENTED
+from clearspec.rules import CHAPTERS, IMPLEMENTED
 from clearspec.sandbox import Sandbox, genesis
 from clearspec.snapshot import observable
+from clearspec_conformance.formats import KernelCall, KernelVector, KernelVectorFormat, digest_of
+from clearspec_conformance.kernels import KERNELS, called
+from clearspec_conformance.suite import read_vector
 
 FEATURE_OF: dict[str, str] = {
     "open_account": "ledger",
@@ -138,11 +140,6 @@ def case(
     return register
 
 
-def digest_of(vector: Vector) -> str:
-    """SHA-256 of the canonical bytes of the vector without its digest, in hexadecimal digits."""
-    return hashlib.sha256(canonical_bytes(replace(vector, digest=""))).hexdigest()
-
-
 def at(document: Any, path: str) -> Any:
     """What stands at a dotted path of an encoded document.
 
@@ -193,6 +190,63 @@ def filled(entry: Case) -> Vector:
     return replace(vector, digest=digest_of(vector))
 
 
+@dataclass(frozen=True)
+class KernelCase:
+    """A kernel vector as it is written: calls of one kernel with the results derived by hand."""
+
+    id: str
+    chapter: str
+    rules: tuple[str, ...]
+    why: Why
+    importance: Importance
+    kernel: str
+    calls: tuple[tuple[dict[str, Any], dict[str, int]], ...]
+
+
+KERNEL_CASES: dict[str, KernelCase] = {}
+
+
+def kernel_case(
+    identifier: str,
+    *rules: str,
+    kernel: str,
+    bug: str,
+    effect: str,
+    calls: Sequence[tuple[dict[str, Any], dict[str, int]]],
+    importance: Importance = Importance.RULE,
+) -> None:
+    """Register a kernel vector: each call with its arguments and every result, derived by hand.
+
+    Raises:
+        ValueError: the id is taken, or a rule or the kernel is unknown.
+    """
+    unknown = [rule for rule in rules if rule not in IMPLEMENTED]
+    if identifier in KERNEL_CASES or unknown or not rules or kernel not in KERNELS:
+        raise ValueError(f"kernel vector {identifier}: id taken, unknown kernel {kernel} or rules {unknown}")
+    chapter = CHAPTERS[rules[0].rsplit("-", 1)[0]]
+    why = Why(bug, effect, "")
+    KERNEL_CASES[identifier] = KernelCase(identifier, chapter, rules, why, importance, kernel, tuple(calls))
+
+
+def filled_kernel(entry: KernelCase) -> KernelVector:
+    """The kernel vector of a case, filled in by the reference.
+
+    Raises:
+        ValueError: a result derived by hand disagrees.
+    """
+    calls = []
+    for number, (given, by_hand) in enumerate(entry.calls, start=1):
+        arguments = KERNELS[entry.kernel].arguments(**given)
+        results = called(arguments)
+        if results != by_hand:
+            raise ValueError(f"{entry.id} call {number} {given}: by hand {by_hand}, filled {results}")
+        calls.append(KernelCall(arguments, results))
+    vector = KernelVector(
+        KernelVectorFormat.V1, entry.id, VERSION, entry.rules, entry.importance, entry.why, tuple(calls), ""
+    )
+    return replace(vector, digest=digest_of(vector))
+
+
 def load_cases() -> dict[str, Case]:
     """Every case of every chapter script, by id."""
     from clearspec_conformance import cases
@@ -202,16 +256,16 @@ def load_cases() -> dict[str, Case]:
     return CASES
 
 
-def path_of(folder: Path, vector: Vector, chapter: str) -> Path:
+def path_of(folder: Path, vector: Vector | KernelVector, chapter: str) -> Path:
     """Where a vector is kept."""
     return folder / chapter / f"{vector.id}.json"
 
 
-def kept(folder: Path) -> Iterator[tuple[Path, Vector]]:
+def kept(folder: Path) -> Iterator[tuple[Path, Vector | KernelVector]]:
     """Every vector kept in a folder, in order of path.
 
     Raises:
-        DecodeError: a file is not a vector.
+        BadInput: a file is not a vector.
     """
     for path in sorted(folder.glob("*/*.json")):
-        yield path, loads(Vector, path.read_bytes())
+        yield path, read_vector(path)
