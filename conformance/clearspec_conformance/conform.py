@@ -21,7 +21,7 @@ from clearspec_conformance.logs import replay
 from clearspec_conformance.page import page
 from clearspec_conformance.playing import Terms
 from clearspec_conformance.reports import (
-    Told,
+    Finished,
     badge,
     disagreements,
     json_text,
@@ -102,30 +102,30 @@ def recheck(path: Path, folder: Path) -> int:
     return FAILED if found else WELL
 
 
-def contents(told: Told, wanted: Wanted, reasons: Mapping[str, Reason]) -> Iterator[tuple[str, bytes]]:
+def contents(finished: Finished, wanted: Wanted, reasons: Mapping[str, Reason]) -> Iterator[tuple[str, bytes]]:
     """Every file's name and what it holds."""
     if wanted.json:
-        yield wanted.json, json_text(result_document(told))
+        yield wanted.json, json_text(result_document(finished))
     if wanted.junit:
-        yield wanted.junit, junit(told)
+        yield wanted.junit, junit(finished)
     if wanted.html:
-        yield wanted.html, page(told).encode("utf-8")
+        yield wanted.html, page(finished).encode("utf-8")
     if wanted.badge:
-        yield wanted.badge, badge(told)
+        yield wanted.badge, badge(finished)
     if wanted.report:
-        yield wanted.report, report_text(report_of(told, reasons))
+        yield wanted.report, report_text(report_of(finished, reasons))
 
 
-def concluded(told: Told, wanted: Wanted, files: Files, judging: Judging) -> int:
+def concluded(finished: Finished, wanted: Wanted, files: Files, judging: Judging) -> int:
     """Write the files, print the run; returns the exit code."""
-    files.finish(dict(contents(told, wanted, judging.reasons)))
+    files.finish(dict(contents(finished, wanted, judging.reasons)))
     if STANDARD_OUTPUT not in wanted.names:
-        print_run(console_for(), told)
-    skipped = any(found.verdict == Verdict.SKIPPED for found in told.outcome.results)
-    return FAILED if not told.well or (judging.no_skips and skipped) else WELL
+        print_run(console_for(), finished)
+    skipped = any(found.verdict == Verdict.SKIPPED for found in finished.outcome.results)
+    return FAILED if not finished.well or (judging.no_skips and skipped) else WELL
 
 
-def judged(engine: str, folder: Path, selection: Selection, settings: Settings) -> Told:
+def judged(engine: str, folder: Path, selection: Selection, settings: Settings) -> Finished:
     """Run the selected vectors of a suite on an engine. One in this process is played alone."""
     suite = load_suite(folder)
     entries = selected(suite, selection.tier, selection.only)
@@ -133,14 +133,14 @@ def judged(engine: str, folder: Path, selection: Selection, settings: Settings) 
     settings.jobs = 1 if in_process(engine) else min(settings.jobs, len(entries))
     with progress(len(entries)) as tell:
         outcome = run(entries, opener(engine), settings, tell)
-    return Told(outcome, suite_record(suite), selection)
+    return Finished(outcome, suite_record(suite), selection)
 
 
-def replayed(log: Path, terms: Terms, receipts: bool, wanted: Wanted) -> Told:
+def replayed(log: Path, terms: Terms, receipts: bool, wanted: Wanted) -> Finished:
     """Replay an engine's own log."""
     if wanted.report:
         raise BadInput("--report: a log is no run of the suite")
-    return Told(replay(log, terms, receipts))
+    return Finished(replay(log, terms, receipts))
 
 
 def require_one(**given: Any) -> None:
@@ -164,7 +164,13 @@ def require_one(**given: Any) -> None:
 )
 @click.option("--start-timeout", type=click.FloatRange(0.01, 86400), default=30.0, show_default=True,
               help="Seconds that the engine has to answer hello.")  # fmt: skip
-@click.option("--jobs", type=click.IntRange(1, 64), default=1, show_default=True, help="Engine processes side by side.")
+@click.option(
+    "--jobs",
+    type=click.IntRange(1, 64),
+    default=1,
+    show_default=True,
+    help="Engine processes side by side; one in this process is played alone.",
+)
 @click.option("--fail-fast", is_flag=True, help="Stop at the first vector that does not pass.")
 @click.option("--no-skips", is_flag=True, help="Exit with 1 if a vector was skipped.")
 @click.option("--json", "json_file", is_flag=False, flag_value=STANDARD_OUTPUT, default="", metavar="[FILE]",
@@ -213,8 +219,8 @@ def command(
     inputs = [path for path in (log, reasons_file) if path is not None]
     with Files(wanted.names, inputs) as files:
         if log is not None:
-            told = replayed(log, terms, receipts, wanted)
+            finished = replayed(log, terms, receipts, wanted)
         else:
             settings = Settings(terms, start_timeout, jobs, fail_fast)
-            told = judged(str(impl), where, Selection(Tier(tier), only), settings)
-        return concluded(told, wanted, files, judging)
+            finished = judged(str(impl), where, Selection(Tier(tier), only), settings)
+        return concluded(finished, wanted, files, judging)

@@ -166,28 +166,30 @@ class Stdio(Door):
             raise errored("wrote without being asked", bytes(self.received))
         data = self.last = self._line_after(written(request), deadline)
         try:
-            return parsed(data, self.longest)
+            answer = parsed(data, self.longest)
         except DecodeError as error:
             raise errored(f"answered what is not one JSON line: {error}", data) from None
+        if self.received:
+            raise errored("wrote more than one line for an answer", bytes(self.received))
+        return answer
 
     def _line_after(self, pending: bytes, deadline: float) -> bytes:
         """Write all of ``pending`` and read until one whole line has come."""
-        searched = 0
+        searched, found = 0, -1
         self.selector.register(self.stdin, selectors.EVENT_WRITE)
         try:
-            while pending or (found := self.received.find(b"\n", searched)) < 0:
-                searched = len(self.received)
+            while pending or found < 0:
                 self._require_more(deadline)
                 pending = self._turn(pending, deadline)
+                found = self.received.find(b"\n", searched) if found < 0 else found
+                searched = len(self.received)
         finally:
             with suppress(KeyError):
                 self.selector.unregister(self.stdin)
-        line, rest = bytes(self.received[: found + 1]), bytes(self.received[found + 1 :])
-        if rest:
-            raise errored("wrote more than one line for an answer", rest)
+        line = bytes(self.received[: found + 1])
         if len(line) > self.longest:
             raise errored(f"answered a line of more than {self.longest} bytes", line)
-        self.received.clear()
+        del self.received[: found + 1]
         return line
 
     def _require_more(self, deadline: float) -> None:

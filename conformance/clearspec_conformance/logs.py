@@ -19,7 +19,7 @@ from clearspec.state import State
 from clearspec_conformance.failures import BadInput
 from clearspec_conformance.formats import Implementation, Verdict
 from clearspec_conformance.playing import Terms, headline, observable_differences
-from clearspec_conformance.runner import Outcome
+from clearspec_conformance.runner import RunResult
 from clearspec_conformance.verdicts import MOST_DIFFERENCES, Difference, Failure, Result, differences
 
 LOG = Implementation("log", "", "", ())
@@ -108,7 +108,7 @@ def first_divergence(log: Log, terms: Terms, receipts: bool) -> tuple[int, Failu
     return count, None
 
 
-def replay(path: Path, terms: Terms, receipts: bool) -> Outcome:
+def replay(path: Path, terms: Terms, receipts: bool) -> RunResult:
     """Replay a log.
 
     Raises:
@@ -122,4 +122,4 @@ def replay(path: Path, terms: Terms, receipts: bool) -> Outcome:
     why = f"{count} events replayed" if failure is None else headline(failure)
     rules = () if failure is None else (failure.rule,)
     found = Result(path.name, "log", rules, log.hash.hexdigest(), verdict, why, failure, "", seconds)
-    return Outcome(LOG, [found], 0, seconds)
+    return RunResult(LOG, [found], 0, seconds)

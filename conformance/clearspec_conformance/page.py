@@ -11,7 +11,7 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 
 from clearspec_conformance.failures import plain
 from clearspec_conformance.formats import Implementation, Tally, Verdict
-from clearspec_conformance.reports import Told, failure_document
+from clearspec_conformance.reports import Finished, failure_document
 from clearspec_conformance.verdicts import BAD, Result, by_rule, shown, tally
 
 TEMPLATE = "page.html"
@@ -24,22 +24,22 @@ def engine_name(engine: Implementation) -> str:
     return plain(" ".join(part for part in (engine.name, engine.version) if part), 200)
 
 
-def verdict_line(told: Told) -> str:
+def verdict_line(finished: Finished) -> str:
     """The run in a line."""
-    counts = told.summary
+    counts = finished.summary
     parts = [f"{getattr(counts, name):,} {name}" for name in COUNTED[1:] if getattr(counts, name) or name == "passed"]
-    parts += [f"{told.outcome.not_run:,} not run"] if told.outcome.not_run else []
+    parts += [f"{finished.outcome.not_run:,} not run"] if finished.outcome.not_run else []
     return f"{counts.vectors:,} vectors: {', '.join(parts)}"
 
 
-def about_line(told: Told) -> str:
+def about_line(finished: Finished) -> str:
     """What was run, in a line."""
-    engine = told.outcome.implementation
+    engine = finished.outcome.implementation
     claimed = ", ".join(engine.features) or "nothing"
     parts = [f"Written in {engine.language}." if engine.language else "", f"Claims {plain(claimed)}."]
-    if told.selection is not None:
-        only = f", only {', '.join(told.selection.only)}" if told.selection.only else ""
-        parts.append(f"Tier {told.selection.tier.value}{only}.")
+    if finished.selection is not None:
+        only = f", only {', '.join(finished.selection.only)}" if finished.selection.only else ""
+        parts.append(f"Tier {finished.selection.tier.value}{only}.")
     return " ".join(part for part in parts if part)
 
 
@@ -63,7 +63,7 @@ def vector_row(found: Result) -> dict[str, Any]:
     }
 
 
-def page(told: Told) -> str:
+def page(finished: Finished) -> str:
     """The page of a run."""
     source = files(__package__).joinpath(TEMPLATE).read_text(encoding="utf-8")
     environment = Environment(
@@ -74,7 +74,7 @@ def page(told: Told) -> str:
         lstrip_blocks=True,
     )
     environment.filters["shown"] = shown
-    results, counts = told.outcome.results, told.summary
+    results, counts = finished.outcome.results, finished.summary
     tiles = [(name, f"{value:,}", tone if value else "") for name, value, tone in zip(COUNTED, astuple(counts), TONES)]  # noqa: B905
     tables = [
         (heading, [(name, astuple(row)) for name, row in rows.items()])
@@ -82,15 +82,15 @@ def page(told: Told) -> str:
         if rows
     ]
     return environment.get_template(TEMPLATE).render(
-        title=f"Conformance of {engine_name(told.outcome.implementation) or 'an engine'}",
-        well=told.well,
-        verdict=verdict_line(told),
-        about=about_line(told),
-        tiles=[*tiles, ("seconds", f"{told.outcome.seconds:.1f}", "")],
+        title=f"Conformance of {engine_name(finished.outcome.implementation) or 'an engine'}",
+        well=finished.well,
+        verdict=verdict_line(finished),
+        about=about_line(finished),
+        tiles=[*tiles, ("seconds", f"{finished.outcome.seconds:.1f}", "")],
         failures=[failure_document(found) for found in results if found.bad],
         tables=tables,
         counted=COUNTED,
         tones=TONES,
         vectors=[vector_row(found) for found in sorted(results, key=lambda one: not one.bad)],
-        suite=told.suite,
+        suite=finished.suite,
     )

@@ -129,7 +129,7 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
-class Kernel:
+class Compute:
     """A pure call: an object with one key, the kernel's name, and its named arguments."""
 
     call: Arguments
@@ -161,7 +161,7 @@ MESSAGES: dict[str, tuple[type, type]] = {
     "load": (Load, Loaded),
     "apply": (Apply, Applied),
     "snapshot": (Snapshot, Seen),
-    "kernel": (Kernel, Computed),
+    "kernel": (Compute, Computed),
     "bye": (Bye, Bye),
 }
 """Name of every message, the record that asks and the record that answers."""

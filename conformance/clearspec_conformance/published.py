@@ -49,7 +49,7 @@ from clearspec.parameters import (
     MarketParameters,
     Tier,
 )
-from clearspec.sandbox import ETH, FEED, FUNDING, LIQUIDATION, LISTING, MARGIN, MARKET, POOL, TRADING, Sandbox
+from clearspec.sandbox import ETH, ETH_FEED, FEED, FUNDING, LIQUIDATION, LISTING, MARGIN, MARKET, POOL, TRADING, Sandbox
 from clearspec.sandbox import genesis as sandbox_genesis
 from clearspec.state import Account, Funding, Market, MarketStatus, Position, State
 from clearspec.trading import filled
@@ -947,7 +947,8 @@ def check_collateral(facts: Facts) -> Facts:
     terms = facts["spot_markets"][number]
     haircut = SCALE - facts["weight"] * 10**5
     asset = replace(ETH, unit=10 ** terms["decimals"], haircut=haircut, discount=0)
-    box = Sandbox(sandbox_genesis(replace(POOL, collateral=(asset,)), markets=()))
+    still = replace(ETH_FEED, band=0)
+    box = Sandbox(sandbox_genesis(replace(POOL, collateral=(asset,)), markets=(), feeds=(FEED, still)))
     box.price(facts["oracle_prices"]["spot"][number], "ETH")
     box.open("a")
     box.do("a", ev.Deposit("a", "ETH", tokens(held, terms)))

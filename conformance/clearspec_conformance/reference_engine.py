@@ -20,12 +20,12 @@ from clearspec_conformance.protocol import (
     MESSAGES,
     Applied,
     Bye,
+    Compute,
     Computed,
     EngineError,
     ErrorCode,
     Hello,
     Introduction,
-    Kernel,
     Load,
     Loaded,
     Protocol,
@@ -129,7 +129,7 @@ class Reference:
         state = self.current()
         return Seen(observable(state), state_root(state) if body.root else None)
 
-    def computed(self, body: Kernel) -> Computed:
+    def computed(self, body: Compute) -> Computed:
         """Call a kernel."""
         try:
             return Computed(called(body.call))

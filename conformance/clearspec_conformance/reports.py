@@ -23,7 +23,7 @@ from clearspec_conformance.formats import (
     digest_of,
     sealed,
 )
-from clearspec_conformance.runner import Outcome
+from clearspec_conformance.runner import RunResult
 from clearspec_conformance.suite import Entry, Suite, selected
 from clearspec_conformance.verdicts import Result, by_rule, shown, tally
 
@@ -32,10 +32,10 @@ NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Finished:
     """A run and what it was a run of; a replayed log has neither suite nor selection."""
 
-    outcome: Outcome
+    outcome: RunResult
     suite: SuiteRecord | None = None
     selection: Selection | None = None
 
@@ -76,15 +76,15 @@ def failure_document(found: Result) -> dict[str, Any]:
     return document
 
 
-def result_document(told: Told) -> dict[str, Any]:
+def result_document(finished: Finished) -> dict[str, Any]:
     """A run as one JSON object; counts and seconds are numbers, what comes from the wire stays as it was."""
-    outcome = told.outcome
+    outcome = finished.outcome
     return {
-        "summary": {**asdict(told.summary), "seconds": round(outcome.seconds, 3)},
+        "summary": {**asdict(finished.summary), "seconds": round(outcome.seconds, 3)},
         "not_run": outcome.not_run,
         "implementation": asdict(outcome.implementation),
-        "suite": None if told.suite is None else asdict(told.suite),
-        "selection": None if told.selection is None else asdict(told.selection),
+        "suite": None if finished.suite is None else asdict(finished.suite),
+        "selection": None if finished.selection is None else asdict(finished.selection),
         "rules": {rule: asdict(counts) for rule, counts in by_rule(outcome.results).items()},
         "failures": [failure_document(found) for found in outcome.results if found.bad],
         "skipped": [
@@ -118,19 +118,19 @@ def explained(found: Result) -> str:
     return "\n".join(lines)
 
 
-def junit(told: Told) -> bytes:
+def junit(finished: Finished) -> bytes:
     """A run as JUnit XML: a test case for each vector; errored and hung are errors, failed is a failure."""
-    counts = told.summary
+    counts = finished.summary
     totals = {
         "tests": str(counts.vectors),
         "failures": str(counts.failed),
         "errors": str(counts.errored + counts.hung),
         "skipped": str(counts.skipped),
-        "time": f"{told.outcome.seconds:.3f}",
+        "time": f"{finished.outcome.seconds:.3f}",
     }
     root = ElementTree.Element("testsuites", totals)
     suite = ElementTree.SubElement(root, "testsuite", {"name": "clearspec", **totals})
-    for found in told.outcome.results:
+    for found in finished.outcome.results:
         names = {"classname": found.chapter, "name": found.id, "time": f"{found.seconds:.3f}"}
         test = ElementTree.SubElement(suite, "testcase", names)
         if found.verdict == Verdict.SKIPPED:
@@ -143,22 +143,22 @@ def junit(told: Told) -> bytes:
     return bytes(ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)) + b"\n"
 
 
-def badge(told: Told) -> bytes:
+def badge(finished: Finished) -> bytes:
     """A run as the JSON of a badge endpoint: how many vectors passed; skipped ones are never hidden."""
-    counts = told.summary
+    counts = finished.summary
     ran = counts.vectors - counts.skipped
     message = f"{counts.passed} of {ran} passed" + (f", {counts.skipped} skipped" if counts.skipped else "")
-    color = "red" if not told.well else "brightgreen" if not counts.skipped else "green"
+    color = "red" if not finished.well else "brightgreen" if not counts.skipped else "green"
     return json_text(
-        {"schemaVersion": 1, "label": "clearspec", "message": message, "color": color, "isError": not told.well}
+        {"schemaVersion": 1, "label": "clearspec", "message": message, "color": color, "isError": not finished.well}
     )
 
 
-def report_of(told: Told, reasons: Mapping[str, Reason]) -> Report:
+def report_of(finished: Finished, reasons: Mapping[str, Reason]) -> Report:
     """The report of a run of the suite."""
-    outcome = told.outcome
-    assert told.suite is not None
-    assert told.selection is not None
+    outcome = finished.outcome
+    assert finished.suite is not None
+    assert finished.selection is not None
     verdicts = tuple(
         VectorVerdict(found.id, found.digest, found.verdict, found.why[:LONGEST_WHY].replace("\0", "\ufffd"))
         for found in outcome.results
@@ -166,11 +166,11 @@ def report_of(told: Told, reasons: Mapping[str, Reason]) -> Report:
     report: Report = sealed(
         Report(
             ReportFormat.V1,
-            told.suite,
+            finished.suite,
             outcome.implementation,
-            told.selection,
+            finished.selection,
             dict(reasons),
-            told.summary,
+            finished.summary,
             outcome.not_run,
             by_rule(outcome.results),
             verdicts,

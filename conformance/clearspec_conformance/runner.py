@@ -33,7 +33,7 @@ class Settings:
 
 
 @dataclass(slots=True)
-class Outcome:
+class RunResult:
     """What came of a run: the engine as it introduced itself, results in the suite's order, vectors not run."""
 
     implementation: Implementation
@@ -42,7 +42,7 @@ class Outcome:
     seconds: float
 
 
-Told = Callable[[Result], None]
+Tell = Callable[[Result], None]
 
 
 @dataclass(slots=True)
@@ -51,7 +51,7 @@ class Run:
 
     open_door: Opener
     settings: Settings
-    told: Told
+    tell: Tell
     queue: deque[Entry]
     lock: threading.Lock = field(default_factory=threading.Lock)
     results: dict[str, Result] = field(default_factory=dict)
@@ -73,7 +73,7 @@ class Run:
                 return
             self.results[found.id] = found
             self.stopped = self.stopped or (self.settings.fail_fast and found.bad)
-            self.told(found)
+            self.tell(found)
 
     def start(self) -> Session:
         """A new engine.
@@ -142,19 +142,19 @@ def ignored(found: Result) -> None:
     """Tell nobody."""
 
 
-def begun(open_door: Opener, settings: Settings, entries: Sequence[Entry] = (), told: Told = ignored) -> Run:
+def begun(open_door: Opener, settings: Settings, entries: Sequence[Entry] = (), tell: Tell = ignored) -> Run:
     """A run of which nothing has been played yet."""
-    return Run(open_door, settings, told, deque(entries))
+    return Run(open_door, settings, tell, deque(entries))
 
 
-def run(entries: Sequence[Entry], open_door: Opener, settings: Settings, told: Told = ignored) -> Outcome:
+def run(entries: Sequence[Entry], open_door: Opener, settings: Settings, tell: Tell = ignored) -> RunResult:
     """Play vectors on an engine.
 
     Raises:
         BadInput: the engine's command cannot be started at all.
     """
     started = time.monotonic()
-    state = begun(open_door, settings, entries, told)
+    state = begun(open_door, settings, entries, tell)
     try:
         if settings.jobs == 1:
             state.work()
@@ -163,7 +163,7 @@ def run(entries: Sequence[Entry], open_door: Opener, settings: Settings, told: T
     finally:
         state.stop()
     results = [state.results[entry.id] for entry in entries if entry.id in state.results]
-    return Outcome(state.implementation, results, len(entries) - len(results), time.monotonic() - started)
+    return RunResult(state.implementation, results, len(entries) - len(results), time.monotonic() - started)
 
 
 def _in_parallel(state: Run) -> None:

@@ -13,11 +13,11 @@ from clearspec_conformance.protocol import (
     LARGEST_BATCH,
     Apply,
     Bye,
+    Compute,
     EngineError,
     EngineReceipt,
     ErrorCode,
     Hello,
-    Kernel,
     Load,
     Protocol,
     Seen,
@@ -115,7 +115,7 @@ class Session:
 
     def compute(self, call: Any, deadline: float) -> dict[str, int]:
         """The named results of a kernel."""
-        return dict(self.ask("kernel", Kernel(call), deadline).results)
+        return dict(self.ask("kernel", Compute(call), deadline).results)
 
     def heard(self) -> str:
         """What the engine wrote to standard error since this was last asked."""

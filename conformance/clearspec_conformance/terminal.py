@@ -15,7 +15,7 @@ from rich.text import Text
 from clearspec_conformance.failures import plain
 from clearspec_conformance.formats import Verdict
 from clearspec_conformance.page import COUNTED, TONES, about_line, by_chapter, engine_name, verdict_line
-from clearspec_conformance.reports import Told
+from clearspec_conformance.reports import Finished
 from clearspec_conformance.verdicts import Result, shown
 
 MOST_FAILURES = 20
@@ -56,12 +56,12 @@ def progress(total: int) -> Iterator[Callable[[Result], None]]:
         task = bar.add_task("playing", total=total)
         bad = 0
 
-        def told(found: Result) -> None:
+        def tell(found: Result) -> None:
             nonlocal bad
             bad += found.bad
             bar.update(task, advance=1, description=f"playing, {bad} bad" if bad else "playing")
 
-        yield told
+        yield tell
 
 
 def print_failure(console: Console, found: Result) -> None:
@@ -119,9 +119,9 @@ def print_chapters(console: Console, results: list[Result]) -> None:
     console.print()
 
 
-def print_run(console: Console, told: Told) -> None:
+def print_run(console: Console, finished: Finished) -> None:
     """Print a run."""
-    results = told.outcome.results
+    results = finished.outcome.results
     bad = [found for found in results if found.bad]
     for found in bad[:MOST_FAILURES]:
         print_failure(console, found)
@@ -129,10 +129,10 @@ def print_run(console: Console, told: Told) -> None:
         console.print(Text(f"{found.verdict.value} {plain(found.id)}: {plain(found.why, 300)}", "red"))
     print_skipped(console, results)
     print_chapters(console, results)
-    console.print(Text(f"{engine_name(told.outcome.implementation)}. {about_line(told)}", "dim"))
-    if told.suite is not None:
-        console.print(Text(f"Suite {told.suite.digest}, {told.suite.vectors} vectors.", "dim"))
-    line = f"{verdict_line(told)} in {told.outcome.seconds:.1f} s"
-    console.print(Text(line, "green" if told.well else "red"))
-    if told.summary.passed == 0 and not bad:
+    console.print(Text(f"{engine_name(finished.outcome.implementation)}. {about_line(finished)}", "dim"))
+    if finished.suite is not None:
+        console.print(Text(f"Suite {finished.suite.digest}, {finished.suite.vectors} vectors.", "dim"))
+    line = f"{verdict_line(finished)} in {finished.outcome.seconds:.1f} s"
+    console.print(Text(line, "green" if finished.well else "red"))
+    if finished.summary.passed == 0 and not bad:
         console.print(Text("nothing passed: nothing was tested", "red"))

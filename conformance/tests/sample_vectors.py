@@ -11,7 +11,7 @@ from clearspec.codec import canonical_bytes, decode
 from clearspec.formats import Importance, Vector, Why
 from clearspec.sandbox import TRADING, genesis, with_market
 from clearspec_conformance.formats import KernelCall, KernelVector, KernelVectorFormat, sealed
-from clearspec_conformance.protocol import Kernel
+from clearspec_conformance.protocol import Compute
 from clearspec_conformance.vectors import Case, Recorder, filled
 
 WHY = Why("a class of bug", "its effect", "")
@@ -97,7 +97,7 @@ CALLS = (
 
 def kernel_vector() -> KernelVector:
     """The calls as a vector."""
-    calls = tuple(KernelCall(decode(Kernel, {"call": call}).call, results) for call, results in CALLS)
+    calls = tuple(KernelCall(decode(Compute, {"call": call}).call, results) for call, results in CALLS)
     rules = ("NUM-3", "NUM-7", "TRADE-1", "LIQ-4")
     vector: KernelVector = sealed(
         KernelVector(KernelVectorFormat.V1, "numerics-calls", 1, rules, Importance.RULE, WHY, calls, "")

@@ -127,6 +127,25 @@ def may_act_for(ctx: Context, liquidator: str) -> bool:
     return account.owner == ctx.actor or ctx.state.pools[account.pool].backstop == liquidator
 
 
+@rule("LIQ-3")
+def piece_to_close(ctx: Context, action: Liquidate, market: Market, closable: int) -> int:
+    """Lots to close: those asked for, at most what may be closed; rejected below the minimum piece."""
+    piece = min(action.size, closable)
+    large_enough = piece >= min(closable, market.listing.parameters.liquidation.minimum)
+    require(large_enough, Reason.SIZE_BELOW_MINIMUM, action.account)
+    return piece
+
+
+@rule("LIQ-7", "TRADE-6", "TRADE-10")
+def require_able(ctx: Context, liquidator: str, reducing: bool) -> None:
+    """Reject a liquidator that cannot carry what it took: too many positions, balance limit, margin."""
+    held = len(ctx.state.accounts[liquidator].markets)
+    require(held <= POSITIONS_MAX, Reason.TOO_MANY_POSITIONS, liquidator)
+    after = standing(ctx, liquidator)
+    require_balance_limit(ctx, liquidator, after.cash, reducing)
+    require(fill_allowed(ctx, liquidator, after), Reason.INSUFFICIENT_MARGIN, liquidator)
+
+
 @rule("LIQ-1", "LIQ-3", "LIQ-7")
 def liquidate(ctx: Context, action: Liquidate) -> Outcome:
     """Close part of a position of an account below maintenance against the liquidator, at mark, for a penalty."""
@@ -151,20 +170,11 @@ def liquidate(ctx: Context, action: Liquidate) -> Outcome:
     require(is_liquidatable(before), Reason.NOT_LIQUIDATABLE, action.account)
     require(before.net_liquidation_value >= 0, Reason.IN_DEFAULT, action.account)
     price = state.marks[action.market].price
-    closable = closable_size(abs(size), price, before, market, ctx.time)
-    piece = min(action.size, closable)
-    large_enough = piece >= min(closable, market.listing.parameters.liquidation.minimum)
-    require(large_enough, Reason.SIZE_BELOW_MINIMUM, action.account)
+    piece = piece_to_close(ctx, action, market, closable_size(abs(size), price, before, market, ctx.time))
     # EFFECT
     buyer, seller = (action.liquidator, action.account) if size > 0 else (action.account, action.liquidator)
     bought, sold = novate(ctx, buyer, seller, action.market, piece, price)
-    value = notional(piece, price)
-    paid = pay_penalty(ctx, market, action, value, before)
+    paid = pay_penalty(ctx, market, action, notional(piece, price), before)
     # ENSURE
-    require(
-        len(state.accounts[action.liquidator].markets) <= POSITIONS_MAX, Reason.TOO_MANY_POSITIONS, action.liquidator
-    )
-    after = standing(ctx, action.liquidator)
-    require_balance_limit(ctx, action.liquidator, after.cash, reduces(*(bought if size > 0 else sold)))
-    require(fill_allowed(ctx, action.liquidator, after), Reason.INSUFFICIENT_MARGIN, action.liquidator)
+    require_able(ctx, action.liquidator, reduces(*(bought if size > 0 else sold)))
     return Outcome((action.account, action.liquidator), {"closed": piece, "price": price, **paid})

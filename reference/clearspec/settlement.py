@@ -19,7 +19,7 @@ from clearspec.events import (
 )
 from clearspec.ledger import Kind, balance, clearing, house, post, user
 from clearspec.margin import standing
-from clearspec.numerics import BALANCE_MAX, LOSS_MAX, TIME_MAX, cumulative_share, div_floor, notional
+from clearspec.numerics import BALANCE_MAX, TIME_MAX, cumulative_share, div_floor, notional
 from clearspec.oracle import accrued_index
 from clearspec.parameters import Layer, PoolParameters
 from clearspec.rules import rule
@@ -82,9 +82,9 @@ def require_settling(ctx: Context, account: str, market: str) -> Market:
 def uncollectable(loss: int, deficit: int, losses: int) -> int:
     """Part of a loss that its account cannot bear: the same part of its deficit as of its losses, rounded down.
 
-    ``losses`` are all that the account has open, this one among them; the part is at most the loss.
+    ``losses`` are all that the account has open at mark, this one among them; the part is at most the loss.
     """
-    return min(loss, div_floor(min(deficit, BALANCE_MAX) * loss, losses))
+    return min(loss, div_floor(min(deficit, BALANCE_MAX) * loss, max(1, losses)))
 
 
 @rule("SETTLE-5")
@@ -116,7 +116,7 @@ def settle_position(ctx: Context, action: SettlePosition) -> Outcome:
     dust = state.pools[account.pool].dust
     require(solvent or held.collateral <= dust, Reason.COLLATERAL_REMAINS, action.account)
     deficit = 0 if solvent else held.collateral - held.net_liquidation_value
-    losses = sum(loss for _, loss in open_losses(ctx, account))
+    losses = dict(open_losses(ctx, account))
     # SETTLE
     position = state.positions[action.account, action.market]
     settle_owed(ctx, account, action.market, position)
@@ -133,7 +133,7 @@ def settle_position(ctx: Context, action: SettlePosition) -> Outcome:
     else:
         put_position(ctx, account, action.market, 0, 0)
         state.settlements.put(action.market, settlement)
-        missing = uncollectable(min(-value, LOSS_MAX), deficit, losses)
+        missing = min(-value, uncollectable(losses.get(action.market, 0), deficit, sum(losses.values())))
         amounts = collect_loss(ctx, market, action.account, -value, missing)
     finish_collection(ctx, market)
     return Outcome((action.account,), amounts)

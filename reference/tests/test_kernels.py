@@ -31,6 +31,7 @@ from clearspec.numerics import (
     BALANCE_MAX,
     DURATION_MAX,
     INDEX_MAX,
+    LOSS_MAX,
     NOTIONAL_MAX,
     PRICE_MAX,
     RATIO_MAX,
@@ -72,7 +73,7 @@ from clearspec.parameters import (
 )
 from clearspec.sandbox import ETH, FEED, LIQUIDATION, LISTING, MARK, MARKET, PERCENT
 from clearspec.settlement import uncollectable
-from clearspec.state import Account, Funding, Position, Post
+from clearspec.state import Funding, Position, Post
 from clearspec.trading import filled, reduces, within_band
 from clearspec.waterfall import haircut_step, parts_by_market, rank_score
 
@@ -597,13 +598,17 @@ def test_parts_of_a_deficit_sum(deficit: int, weights: list[int]) -> None:
 
 
 @some
-@given(amount, balance, st.integers(1, 2), st.integers(0, 1))
-def test_what_cannot_be_collected_is_part_of_the_loss_and_of_the_deficit(
-    loss: int, worth: int, markets: int, collateral: int
-) -> None:
-    account = Account("a", "a", "main", ("FUT", "PERP")[:markets], "")
-    missing = uncollectable(loss, Standing(0, collateral, 0, worth, worth, worth, 0, 0, 0), account)
-    assert missing == (min(loss, max(0, -worth)) if (markets, collateral) == (1, 0) else 0)
+@given(st.integers(0, LOSS_MAX), st.integers(0, 2**100), st.integers(0, 63 * LOSS_MAX))
+def test_what_cannot_be_collected_is_part_of_the_loss_and_of_the_deficit(loss: int, deficit: int, others: int) -> None:
+    assume(loss + others > 0)
+    missing = uncollectable(loss, deficit, loss + others)
+    assert missing == min(loss, floor(Fraction(min(deficit, BALANCE_MAX) * loss, loss + others)))
+    assert 0 <= missing <= deficit
+    if others == 0:
+        assert missing == min(loss, deficit)
+    if loss:  # what is left of the deficit after the last of two losses is their rest
+        rest = uncollectable(others, deficit - missing, others) if others else 0
+        assert missing + rest == min(deficit, loss + others) or deficit > BALANCE_MAX
 
 
 # ---------------------------------------------------------------------------------------------------------------

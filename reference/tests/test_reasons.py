@@ -1212,6 +1212,27 @@ def order_of_liquidate() -> Chain:
     return c
 
 
+@chain(1)
+def order_of_liquidate_below_the_limit() -> Chain:
+    # a, long 24 from 1000 with 2400, is worth 120 at 905. k is short 5 from 850 with one ETH: through zero it realises
+    # -275 and gets 0.5 % of 21720 = 108, owes 167, and is worth 1433 where 19 lots need 1720; with 167 more 1600.
+    s = Sandbox()
+    s.price(850)
+    s.price(2000, "ETH")
+    for name, cash in (("a", 2400), ("b", 10**6), ("k", 0)):
+        s.open(name, cash)
+    s.do("k", ev.Deposit("k", "ETH", 1))
+    s.trade("b", "k", 5, 850)
+    s.drive(1000)
+    s.trade("a", "b", 24, 1000)
+    s.drive(905)
+    c = Chain(s)
+    c.link(Reason.NEGATIVE_BALANCE_LIMIT, "k", "k", ev.Liquidate("a", "k", PERP, 24))
+    s.do("k", ev.Deposit("k", "USD", 167))
+    c.link(Reason.INSUFFICIENT_MARGIN, "k", "k", ev.Liquidate("a", "k", PERP, 24))
+    return c
+
+
 @chain(3)
 def order_of_resolve_default() -> Chain:
     # a owes 100 against one ETH and bought 10 of a future at 100, settled at 80: worth the ETH less 300.
@@ -1253,9 +1274,9 @@ def order_of_list_market() -> Chain:
     return c
 
 
-@chain(6)
+@chain(8)
 def order_of_set_parameters() -> Chain:
-    # A future that is closed while its ramp runs, and a perpetual whose ramp runs.
+    # A future that is closed while its ramp runs, and a delisted perpetual whose ramp runs.
     slow = replace(STRICTER, margin=replace(STRICTER.margin, ramp=10_000))
     s = priced(two_pools())
     s.do("admin", ev.SetParameters("BTC-FUT", slow))
@@ -1269,10 +1290,16 @@ def order_of_set_parameters() -> Chain:
     c.link(Reason.STATUS_NOT_ALLOWED, "BTC-FUT", "admin", ev.SetParameters("BTC-FUT", OUTSIDE))
     c.link(Reason.RAMP_IN_PROGRESS, PERP, "admin", ev.SetParameters(PERP, OUTSIDE))
     s.time = 10_000
-    dearer = replace(sb.FUNDING, interest=1)
-    both = replace(OUTSIDE, funding=dearer)
-    c.link(Reason.OUTSIDE_ENVELOPE, "penalty-below-maintenance", "admin", ev.SetParameters(PERP, both))
-    c.link(Reason.FUNDING_NOT_ACCRUED, PERP, "admin", ev.SetParameters(PERP, replace(sb.MARKET, funding=dearer)))
+    s.do("admin", ev.Delist(PERP, 10_000))
+    changed = {"funding": replace(sb.FUNDING, interest=1), "mark": replace(sb.MARK, stale_rate=1)}
+    bad = replace(OUTSIDE, settlement_window=60, **changed)
+    c.link(Reason.OUTSIDE_ENVELOPE, "penalty-below-maintenance", "admin", ev.SetParameters(PERP, bad))
+    bad = replace(sb.MARKET, settlement_window=60, **changed)
+    c.link(Reason.OUTSIDE_ENVELOPE, "settlement-window-fixed", "admin", ev.SetParameters(PERP, bad))
+    bad = replace(sb.MARKET, **changed)
+    c.link(Reason.STALE_PRICE, PERP, "admin", ev.SetParameters(PERP, bad))
+    s.price(100)
+    c.link(Reason.FUNDING_NOT_ACCRUED, PERP, "admin", ev.SetParameters(PERP, bad))
     return c
 
 
@@ -1313,15 +1340,28 @@ def order_of_fix_settlement() -> Chain:
     return c
 
 
-@chain(3)
+@chain(4)
 def order_of_settle_position() -> Chain:
-    s = settling()
-    s.open("c")
+    # a bought 10 of a future at 100, settled at 80, and holds one ETH: worth 199 - 200. c has no position and owes 800.
+    s = Sandbox(two_pools(negative_balance_limit=800))
+    s.price(100)
+    s.price(1000, "ETH")
+    s.open("b", 10**4)
+    for name in ("a", "c"):
+        s.open(name)
+        s.do(name, ev.Deposit(name, "ETH", 1))
+    s.do("c", ev.Withdraw("c", "USD", 800))
+    s.trade("a", "b", 10, 100, "BTC-FUT")
+    s.drive(80)
+    s.time = 3000
+    s.do("k", ev.FixSettlement("BTC-FUT"))
+    s.drive(199, "ETH")
     c = Chain(s)
     c.link(Reason.UNKNOWN_MARKET, "DOGE-FUT", "k", ev.SettlePosition("ghost", "DOGE-FUT"))
     c.link(Reason.UNKNOWN_ACCOUNT, "ghost", "k", ev.SettlePosition("ghost", PERP))
     c.link(Reason.NOT_SETTLING, PERP, "k", ev.SettlePosition("c", PERP))
     c.link(Reason.NO_POSITION, "c", "k", ev.SettlePosition("c", "BTC-FUT"))
+    c.link(Reason.COLLATERAL_REMAINS, "a", "k", ev.SettlePosition("a", "BTC-FUT"))
     return c
 
 

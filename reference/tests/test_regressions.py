@@ -590,23 +590,20 @@ def test_m_dust_does_not_hold_up_a_default() -> None:
 
 
 def test_n_a_charge_is_at_most_the_value_of_what_was_torn_up() -> None:
-    """V, who neither won nor lost, was charged 1980 because the defaulter kept one lot against it."""
-    dated = replace(future(1000), feed="ALT")
-    s = start(two_markets(sb.POOL, sb.LISTING, dated), {"BTC": 100, "ALT": 100}, {"w": 10**5, "d": 1020, "v": 10**5})
-    s.trade("d", "w", 100, 100, "FUT")
+    """V, who neither won nor lost, was charged for a loss in ALT because the defaulter kept one lot against it.
+
+    W, who won, hands its short on at mark to U with 700, all of which is initial margin of 7000.
+    """
+    s = start(two_markets(), {"BTC": 100, "ALT": 100}, {"w": 10**5, "d": 1020, "v": 10**5, "u": 700})
+    s.trade("d", "w", 100, 100, "ALT")
     s.trade("d", "v", 1, 100)
     s.drive(70, "ALT")
-    s.time = 400
-    s.price(70, "ALT")
-    s.price(100)
-    s.time = 1000
-    assert s.do("z", ev.FixSettlement("FUT")).amounts["settlement_price"] == 70
-    s.do("z", ev.SettlePosition("d", "FUT"))  # it holds one lot of BTC, so it pays whole: 1020 - 3000
-    assert s.cash("d") == -1980
+    s.trade("w", "u", 100, 70, "ALT")
+    assert s.standing("d").net_liquidation_value == 1020 - 3000
     amounts = s.do("z", ev.ResolveDefault("d")).amounts
-    # One lot at 100 was torn up; the rest of 1980 is nobody's.
-    assert (amounts["tear_up"], amounts["gains_haircut"], amounts["uncovered_loss"]) == (100, 0, 1880)
-    assert s.standing("v").margin_equity == 99_900
+    # Rooms: of 7000 torn up U has 700, of one lot at 100 V bears 100. The rest of 1980 is nobody's.
+    assert (amounts["tear_up"], amounts["gains_haircut"], amounts["uncovered_loss"]) == (800, 0, 1180)
+    assert (s.standing("u").margin_equity, s.standing("v").margin_equity) == (0, 99_900)
 
 
 def test_n_no_share_exceeds_its_room_and_the_rest_moves_to_others() -> None:

@@ -88,8 +88,11 @@ def test_o_the_cap_holds_for_an_account_that_never_held_a_position() -> None:
 # P
 
 
-def test_p_a_loss_is_not_forgiven_while_another_position_is_open() -> None:
-    """Cash 250, FUT loss 50, ALT -230: 20 were collected and 30 forgiven, then ALT recovered."""
+def test_p_of_a_loss_beside_another_its_part_of_the_deficit_is_forgiven() -> None:
+    """Cash 250, FUT loss 50, ALT -230: 30 were forgiven, the whole deficit, then ALT recovered.
+
+    Of the deficit of 30 the part of 50 in 280 is 30 x 50 / 280 = 5.4, rounded down 5.
+    """
     s = start(
         two_markets(sb.POOL, future(100_000), ALT), {"BTC": 100, "ALT": 100}, {"d": 250, "c": 10_000, "w": 10_000}
     )
@@ -103,16 +106,19 @@ def test_p_a_loss_is_not_forgiven_while_another_position_is_open() -> None:
     s.drive(77, "ALT")
     assert s.standing("d").net_liquidation_value == -30
     settled = s.do("z", ev.SettlePosition("d", "FUT")).amounts
-    assert (settled["loss"], settled["collected"], settled["funds"]) == (50, 50, 0)
-    assert s.cash("d") == 200
+    assert (settled["loss"], settled["collected"], settled["funds"]) == (50, 45, 0)
+    assert s.cash("d") == 205
     s.do("z", ev.SettlePosition("w", "FUT"))
-    assert s.do("z", ev.PayClaim("w", "FUT")).amounts["paid"] == 50
-    # What is left meets the waterfall: C, short 10 ALT from 100, is torn up and bears 30 of its 230.
-    assert s.do("z", ev.ResolveDefault("d")).amounts["tear_up"] == 30
+    assert s.do("z", ev.PayClaim("w", "FUT")).amounts["paid"] == 45
+    # What is left meets the waterfall: C, short 10 ALT from 100, is torn up and bears 25 of its 230.
+    assert s.do("z", ev.ResolveDefault("d")).amounts["tear_up"] == 25
 
 
-def test_p_a_loss_is_not_forgiven_beside_collateral() -> None:
-    """Cash 110 and one ETH of 50, a loss of 200: 90 less 50 were forgiven with the collateral in hand."""
+def test_p_collateral_is_converted_before_a_loss_is_forgiven() -> None:
+    """Cash 110 and one ETH of 50, a loss of 200: 90 less 50 were forgiven with the collateral in hand.
+
+    Sold at 95 % of 50 = 47.5, rounded up 48, it leaves 158 to collect.
+    """
     s = start(sb.genesis(markets=(future(100_000),)), {"BTC": 100, "ETH": 50}, {"d": 110, "w": 10_000, "k": 1000})
     s.do("d", ev.Deposit("d", "ETH", 1))
     s.trade("d", "w", 10, 100, "FUT")
@@ -121,10 +127,11 @@ def test_p_a_loss_is_not_forgiven_beside_collateral() -> None:
     s.price(80)
     s.price(50, "ETH")
     s.do("z", ev.FixSettlement("FUT"))
-    settled = s.do("z", ev.SettlePosition("d", "FUT")).amounts
-    assert (settled["collected"], s.cash("d")) == (200, -90)
-    assert s.do("k", ev.Convert("d", "k", "ETH", 1)).amounts["paid"] == 48  # 47.5
-    assert s.do("z", ev.ResolveDefault("d")).amounts["deficit"] == 42
+    s.do("z", ev.SettlePosition("d", "FUT"), Reason.COLLATERAL_REMAINS)
+    assert s.do("k", ev.Convert("d", "k", "ETH", 1)).amounts["paid"] == 48
+    assert s.do("z", ev.SettlePosition("d", "FUT")).amounts["collected"] == 158
+    assert s.cash("d") == 0
+    s.do("z", ev.ResolveDefault("d"), Reason.NOT_IN_DEFAULT)
 
 
 @pytest.mark.parametrize(
@@ -364,11 +371,11 @@ def test_x_a_ramp_cannot_be_shortened_by_the_event_that_needs_it() -> None:
     assert s.standing("a").maintenance == 1000
 
 
-def test_x_without_new_tiers_there_is_no_ramp() -> None:
+def test_x_without_new_tiers_and_no_shorter_ramp_there_is_none() -> None:
     """A change of anything else blocked the next change for a whole ramp."""
     s = Sandbox(sb.genesis(markets=(replace(sb.LISTING, parameters=parameters(10, 5, 86_400)),)))
     s.time = 5
-    for ramp in (1, 2, 3):
+    for ramp in (86_400, 86_401, 86_402):
         assert s.do("admin", ev.SetParameters(PERP, parameters(10, 5, ramp))).amounts["ramp_end"] == 5
 
 

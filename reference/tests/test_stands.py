@@ -1271,7 +1271,8 @@ def test_s14_a_gain_realised_before_is_not_taken_back() -> None:
 
 def test_s14_nobody_escapes_a_settled_loss_by_the_moment_of_its_collection() -> None:
     # a loses 10 x 20 = 200 in the future and holds cash 1000; its 5 lots of ETH are down 1100 at this moment, so that
-    # it is worth -300. Were its loss forgiven now, it would have all of its 1000 when ETH is back.
+    # it is worth -300. Of these 300 the future's part is 300 x 200 / 1300 = 46.2, rounded down 46: 154 are collected.
+    # Were the whole loss forgiven now, it would have all of its 1000 when ETH is back.
     eth = replace(sb.LISTING, market="ETH-PERP", feed="ETH")
     s = Sandbox(sb.genesis(markets=(FUTURE, eth)))
     s.price(100)
@@ -1285,11 +1286,12 @@ def test_s14_nobody_escapes_a_settled_loss_by_the_moment_of_its_collection() -> 
     s.do("k", ev.FixSettlement("BTC-FUT"))
     s.drive(780, "ETH")
     assert s.standing("a").net_liquidation_value == -300
-    assert s.do("k", ev.SettlePosition("a", "BTC-FUT")).amounts["collected"] == 200
+    assert s.do("k", ev.SettlePosition("a", "BTC-FUT")).amounts["collected"] == 154
+    assert s.standing("a").net_liquidation_value == -254
     s.do("k", ev.SettlePosition("b", "BTC-FUT"))
-    assert s.do("k", ev.PayClaim("b", "BTC-FUT")).amounts["paid"] == 200
+    assert s.do("k", ev.PayClaim("b", "BTC-FUT")).amounts["paid"] == 154
     s.drive(1000, "ETH")
-    assert s.standing("a").net_liquidation_value == 800
+    assert s.standing("a").net_liquidation_value == 846
 
 
 def test_s14_a_price_of_the_last_second_hardly_counts() -> None:

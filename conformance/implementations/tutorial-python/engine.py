@@ -4,8 +4,7 @@ import json
 import sys
 from collections import Counter
 
-HELLO = {"protocol": "clearspec/protocol/1", "name": "tutorial-python", "version": "1", "language": "Python",
-         "features": ["events", "ledger"]}  # fmt: skip
+FUNDS = ("insurance_fund", "skin_in_the_game", "fee_treasury")
 UNTRADED = dict.fromkeys(
     ("mark", "open_interest", "funding_index", "haircut_long", "haircut_short", "settlement_price"), "0"
 )
@@ -28,17 +27,18 @@ class Clearinghouse:
         self.genesis, self.time, self.sequence, self.recent = genesis, int(genesis["time"]), 0, {}
         self.pools = {pool["pool"]: pool for pool in genesis["pools"]}
         self.accounts, self.balances = {}, Counter()
+        self.actions = {"open_account": self.open_account, "deposit": self.deposit, "contribute": self.contribute}
 
     def receipt(self, event):
         """The checks of every event (EVENT-5), then those of its action; every check before the first change."""
         ((name, action),) = event["action"].items()
-        if name not in ACTIONS:
+        if name not in self.actions:
             raise NotImplementedError(name)
         try:
             require(event["id"] not in self.recent, "duplicate_event")
             require(int(event["sequence"]) > self.sequence, "sequence_not_increasing")
             require(int(event["time"]) >= self.time, "time_decreasing")
-            ACTIONS[name](self, event["actor"], **action)
+            self.actions[name](event["actor"], **action)
         except Rejected as rejected:
             return {"status": "rejected", "reason": str(rejected)}
         self.time, self.sequence, self.recent[event["id"]] = int(event["time"]), int(event["sequence"]), True
@@ -94,46 +94,58 @@ class Clearinghouse:
             for name, account in self.accounts.items()
         }
         return {
-            "sequence": str(self.sequence), "time": str(self.time), "accounts": accounts,
+            "sequence": str(self.sequence),
+            "time": str(self.time),
+            "accounts": accounts,
             "feeds": {feed["feed"]: "0" for feed in self.genesis["feeds"]},
             "markets": {item["market"]: {"status": "active", **UNTRADED} for item in self.genesis["markets"]},
             "pools": {pool: self.seen_pool(pool) for pool in self.pools},
-        }  # fmt: skip
+        }
 
 
-ACTIONS = {
-    "open_account": Clearinghouse.open_account,
-    "deposit": Clearinghouse.deposit,
-    "contribute": Clearinghouse.contribute,
-}
-FUNDS = ("insurance_fund", "skin_in_the_game", "fee_treasury")
-house = None
+class Engine:
+    """A method for each message of the protocol."""
 
+    def hello(self, body):
+        """Who answers, and what it can do."""
+        features = ["events", "ledger"]
+        who = {"name": "tutorial-python", "version": "1", "language": "Python"}
+        return {"protocol": "clearspec/protocol/1", **who, "features": features}
 
-def answer(name, body):
-    """The body of the answer to a message."""
-    global house
-    if name == "hello":
-        return HELLO
-    if name == "load" and "genesis" in body:
-        house = Clearinghouse(body["genesis"])
+    def load(self, body):
+        """Start again from a genesis."""
+        if "genesis" not in body:
+            raise NotImplementedError("restore")
+        self.house = Clearinghouse(body["genesis"])
         return {}
-    if name == "apply":
-        return {"receipts": [house.receipt(event) for event in body["events"]]}
-    if name == "snapshot" and not body["root"]:
-        return {"observable": house.observable()}
-    if name == "bye":
+
+    def apply(self, body):
+        """A receipt for each event."""
+        return {"receipts": [self.house.receipt(event) for event in body["events"]]}
+
+    def snapshot(self, body):
+        """The state as everyone sees it."""
+        if body.get("root"):
+            raise NotImplementedError("root")
+        return {"observable": self.house.observable()}
+
+    def kernel(self, body):
+        """Pure calls are not offered."""
+        raise NotImplementedError("kernel")
+
+    def bye(self, body):
+        """The last message."""
         return {}
-    raise NotImplementedError(name)
 
 
+engine = Engine()
 for line in sys.stdin:
     request = json.loads(line)
-    name = next(key for key in request if key != "id")
+    message = next(key for key in request if key != "id")
     try:
-        reply = {name: answer(name, request[name])}
+        answer = {message: getattr(engine, message)(request[message])}
     except NotImplementedError as lacking:
-        reply = {"error": {"code": "not_implemented", "message": str(lacking)}}
-    print(json.dumps({"id": request["id"], **reply}), flush=True)
-    if name == "bye":
+        answer = {"error": {"code": "not_implemented", "message": str(lacking)}}
+    print(json.dumps({"id": request["id"], **answer}), flush=True)
+    if message == "bye":
         break
