@@ -6,16 +6,16 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import click
 
 from clearspec.codec import DecodeError, loads
 from clearspec.events import Reason
 from clearspec.fields import Prose
+from clearspec_command.failures import FAILED, WELL, BadInput
+from clearspec_command.outputs import STANDARD_OUTPUT, Outputs, writing
 from clearspec_conformance.engines import in_process, opener
-from clearspec_conformance.failures import FAILED, WELL, BadInput
-from clearspec_conformance.files import STANDARD_OUTPUT, Files
 from clearspec_conformance.formats import Report, Selection, Tier, Verdict
 from clearspec_conformance.logs import replay
 from clearspec_conformance.page import page
@@ -116,9 +116,11 @@ def contents(finished: Finished, wanted: Wanted, reasons: Mapping[str, Reason]) 
         yield wanted.report, report_text(report_of(finished, reasons))
 
 
-def concluded(finished: Finished, wanted: Wanted, files: Files, judging: Judging) -> int:
+def concluded(finished: Finished, wanted: Wanted, streams: dict[str, BinaryIO], judging: Judging) -> int:
     """Write the files, print the run; returns the exit code."""
-    files.finish(dict(contents(finished, wanted, judging.reasons)))
+    for name, data in contents(finished, wanted, judging.reasons):
+        with writing(name):
+            streams[name].write(data)
     if STANDARD_OUTPUT not in wanted.names:
         print_run(console_for(), finished)
     skipped = any(found.verdict == Verdict.SKIPPED for found in finished.outcome.results)
@@ -217,10 +219,11 @@ def command(
     judging = Judging(read_reasons(reasons_file), no_skips)
     terms = Terms(timeout, judging.reasons)
     inputs = [path for path in (log, reasons_file) if path is not None]
-    with Files(wanted.names, inputs) as files:
+    with Outputs(tuple(inputs)) as files:
+        streams = {name: files.open(name) for name in wanted.names}
         if log is not None:
             finished = replayed(log, terms, receipts, wanted)
         else:
             settings = Settings(terms, start_timeout, jobs, fail_fast)
             finished = judged(str(impl), where, Selection(Tier(tier), only), settings)
-        return concluded(finished, wanted, files, judging)
+        return concluded(finished, wanted, streams, judging)

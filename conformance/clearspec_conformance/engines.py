@@ -17,7 +17,8 @@ from types import FrameType
 from typing import Any
 
 from clearspec.codec import DecodeError
-from clearspec_conformance.failures import BadInput, plain
+from clearspec_command.display import plain
+from clearspec_command.failures import BadInput
 from clearspec_conformance.formats import Verdict
 from clearspec_conformance.protocol import LONGEST_LINE, parsed, written
 from clearspec_conformance.reference_engine import Reference

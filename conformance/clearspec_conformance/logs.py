@@ -16,7 +16,7 @@ from clearspec.listing import build
 from clearspec.machine import apply
 from clearspec.snapshot import observable
 from clearspec.state import State
-from clearspec_conformance.failures import BadInput
+from clearspec_command.failures import BadInput
 from clearspec_conformance.formats import Implementation, Verdict
 from clearspec_conformance.playing import Terms, headline, observable_differences
 from clearspec_conformance.runner import RunResult

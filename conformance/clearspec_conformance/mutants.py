@@ -29,7 +29,7 @@ from typing import Any
 
 from clearspec import numerics
 from clearspec.codec import parse
-from clearspec_conformance.failures import BadInput
+from clearspec_command.failures import BadInput
 from clearspec_conformance.suite import Entry, load_suite, read_bounded, read_vector
 from clearspec_conformance.trial import Lines, Script, first_difference, script_of, traced
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 
-from clearspec_conformance.failures import plain
+from clearspec_command.display import plain
 from clearspec_conformance.formats import Implementation, Tally, Verdict
 from clearspec_conformance.reports import Finished, failure_document
 from clearspec_conformance.verdicts import BAD, Result, by_rule, shown, tally

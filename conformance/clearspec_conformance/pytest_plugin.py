@@ -103,7 +103,7 @@ def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config
     """Add the vectors to what was collected."""
     if not config.option.clearspec_impl:
         return
-    from clearspec_conformance.failures import BadInput
+    from clearspec_command.failures import BadInput
 
     try:
         collector = VectorCollector.from_parent(session, name="clearspec")

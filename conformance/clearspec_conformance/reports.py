@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 
 from clearspec.codec import canonical_bytes
 from clearspec.events import Reason
-from clearspec_conformance.failures import BadInput
+from clearspec_command.failures import BadInput
 from clearspec_conformance.formats import (
     Report,
     ReportFormat,

@@ -12,7 +12,7 @@ from clearspec.codec import LONGEST_DOCUMENT, DecodeError, canonical_bytes, deco
 from clearspec.formats import Importance, Vector
 from clearspec.invariants import INVARIANTS
 from clearspec.rules import CHAPTERS, RULE_ID
-from clearspec_conformance.failures import BadInput
+from clearspec_command.failures import BadInput
 from clearspec_conformance.formats import KernelVector, KernelVectorFormat, Tier, digest_of
 from clearspec_conformance.protocol import FEATURES, KERNEL
 

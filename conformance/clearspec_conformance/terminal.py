@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from clearspec_conformance.failures import plain
+from clearspec_command.display import plain
 from clearspec_conformance.formats import Verdict
 from clearspec_conformance.page import COUNTED, TONES, about_line, by_chapter, engine_name, verdict_line
 from clearspec_conformance.reports import Finished

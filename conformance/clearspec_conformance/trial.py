@@ -9,8 +9,8 @@ from types import FrameType
 from typing import Any
 
 from clearspec.codec import decode, encode
-from clearspec.events import Event, Genesis
-from clearspec.formats import Observable, ReceiptRecord, Vector, VectorStep, receipt_record
+from clearspec.events import Genesis
+from clearspec.formats import ReceiptRecord, VectorStep, receipt_record
 from clearspec.listing import build
 from clearspec.machine import apply
 from clearspec.snapshot import observable

@@ -23,12 +23,13 @@ PRICE_PLACES = 8
 """Decimal places to which a price whose unit is no power of ten is cut."""
 
 
-def plain(text: str) -> str:
-    """``text`` on one line, with what a terminal might obey (control and formatting characters) made visible."""
-    spaced = re.sub(r"[\n\r\t]+", " ", text)
-    return "".join(
+def plain(text: str, longest: int = 2000) -> str:
+    """``text`` on one line, cut, with what a terminal might obey (control and formatting characters) made visible."""
+    spaced = re.sub(r"[\n\r\t]+", " ", text[: longest + 1])
+    shown = "".join(
         character if character.isprintable() else character.encode("unicode_escape").decode() for character in spaced
     )
+    return shown if len(shown) <= longest else f"{shown[:longest]} ..."
 
 
 def exact(amount: int, decimals: int) -> str:

@@ -171,7 +171,7 @@ def profit_and_loss_pass_through_clearing(box: Recorder) -> None:
     "COLL-4",
     bug="what a user may take out of custody includes the money of a fund or of the treasury",
     effect="a winner whose loser has not paid yet is paid by the insurance fund",
-    incident="Hyperliquid, ETH, 2025-03-12: profit was withdrawn before the loss behind it was made good",
+    incident="Drift v1, LUNA, 2022-05-11: users withdrew more than they were entitled to",
     importance=Importance.CRITICAL,
     start=with_fees(PERCENT, 0, negative_balance_limit=700),
 )
@@ -216,7 +216,7 @@ def custody_is_kept_by_asset(box: Recorder) -> None:
     "COLL-1",
     bug="ledger accounts carry no pool",
     effect="custody and funds of one pool answer for the losses of another",
-    incident="isolated-margin venues that kept one insurance fund for all markets",
+    incident="Hyperliquid, JELLY, 2025-03-26: the liquidator's vault shared its collateral with other strategies",
     importance=Importance.CRITICAL,
     start=genesis(pool=BARE_POOL, pools=(replace(BARE_POOL, pool="side"),), markets=(), feeds=()),
 )

@@ -325,9 +325,7 @@ def the_greatest_time_and_sequence_are_allowed(box: Recorder) -> None:
 WIDE_MARKET = replace(
     LISTING, parameters=replace(MARKET, trading=replace(TRADING, max_position=2**40, max_open_interest=2**40))
 )
-WIDEST = genesis(
-    pool=replace(POOL, collateral=()), markets=(WIDE_MARKET,), feeds=(replace(FEED, max_price=2**16),)
-)
+WIDEST = genesis(pool=replace(POOL, collateral=()), markets=(WIDE_MARKET,), feeds=(replace(FEED, max_price=2**16),))
 
 
 @case(

@@ -497,19 +497,19 @@ def a_haircut_covers_the_gap_of_each_market_of_its_pool(box: Recorder) -> None:
     bug="only the first collateral asset of a pool is held against its markets, or in another order",
     effect="an asset whose haircut is too small backs positions",
     importance=CRITICAL,
-    start=genesis(
-        pool=replace(POOL, collateral=(replace(ETH, asset="USDC"), ETH)),
-        markets=(),
-        feeds=(STILL, ETH_FEED, replace(ETH_FEED, feed="USDC", band=0)),
+    start=replace(
+        genesis(
+            pool=replace(POOL, collateral=(replace(ETH, asset="USDC", feed="USDC"), ETH)),
+            markets=(),
+            feeds=(STILL, ETH_FEED, replace(ETH_FEED, feed="USDC", band=0)),
+        ),
+        assets=tuple(AssetParameters(name, 6) for name in ("USD", "ETH", "USDC")),
     ),
 )
 def every_asset_of_the_pool_is_held_against_the_market(box: Recorder) -> None:
     # 0.8 x 1.01 = 0.808. k = 14: 0.99^16 x 0.95 = 0.8089; k = 15: 0.99^17 x 0.95 = 0.8008. The first asset never falls.
     refuse(box, ev.ListMarket(new(margin=margin(gap_steps=15))), "haircut-covers-gap ETH")
     listed(box, new(margin=margin(gap_steps=14)), "0.808 <= 0.99^16 x 0.95 = 0.8089..")
-
-
-SLOW_ETH = replace(ETH_FEED, band=0, step_interval=4)
 
 
 @case(
@@ -684,3 +684,597 @@ def a_market_is_held_against_its_own_pool(box: Recorder) -> None:
     long_gap = new(margin=margin(tier(60, 50), gap_steps=15))
     refuse(box, ev.ListMarket(long_gap), "haircut-covers-gap ETH")
     listed(box, replace(long_gap, pool="side"), "the pool side takes no collateral")
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Assets, feeds, collateral, pools
+
+
+@case(
+    "parameters-assets-001",
+    "PARM-1",
+    bug="amounts are scaled by the decimals of their asset",
+    effect="a deposit of an atom credits another number of atoms",
+    start=replace(
+        genesis(markets=(), feeds=(FEED, ETH_FEED)), assets=(AssetParameters("USD", 65_536), AssetParameters("ETH", 0))
+    ),
+)
+def decimals_change_no_amount(box: Recorder) -> None:
+    box.open("a", 1)
+    box.do("a", ev.Deposit("a", "ETH", 1))
+    box.hand("observable.accounts.a.balances.USD", 1, "atoms, whatever the 65,536 decimals")
+    box.hand("observable.accounts.a.balances.ETH", 1, "atoms")
+
+
+@case(
+    "parameters-feeds-001",
+    "PARM-2",
+    bug="a step of the index is not limited, or limited anew by every post of one step",
+    effect="one price liquidates what ten would have let escape",
+    start=EMPTY,
+)
+def an_index_moves_a_band_a_step(box: Recorder) -> None:
+    for time, wanted, index in ((1, 1_000, 1_000), (2, 1_100, 1_010), (2, 1_100, 1_010), (3, 1_100, 1_020)):
+        box.price(wanted, time=time)
+        box.hand("receipt.amounts.index", index, "anchor 1,000, then 1,010; + 1 % of 1,010 = 10.1, down 10")
+
+
+@case(
+    "parameters-feeds-002",
+    "PARM-10",
+    "PARM-2",
+    bug="a quorum of 2 f + 1, or one of all sources, is refused or never reached",
+    effect="a market never has a price, or a faulty source decides it",
+    start=genesis(
+        pool=BARE, markets=(), feeds=(replace(FEED, sources=("s1", "s2", "s3", "s4", "s5"), faulty=2, quorum=5),)
+    ),
+)
+def two_faulty_of_five_sources_with_a_quorum_of_five(box: Recorder) -> None:
+    # 2 x 2 + 1 = 5 <= 5 and 5 <= 5 sources: both inequalities are met with equality.
+    for source, price, index in (("s1", 1, 0), ("s2", 10**9, 0), ("s3", 1_010, 0), ("s4", 1_000, 0), ("s5", 990, 1_000)):
+        box.do(source, ev.PostPrice("BTC", price, 0))
+        box.hand("receipt.amounts.index", index, "0 below the quorum; median of 1, 990, 1,000, 1,010, 10^9 = 1,000")
+
+
+TIED_POOL = replace(
+    POOL,
+    layers=(Layer.SKIN_IN_THE_GAME, Layer.INSURANCE_FUND, Layer.GAINS_HAIRCUT, Layer.TEAR_UP),
+    collateral=(replace(ETH, haircut=5 * PERCENT, discount=5 * PERCENT, cap=10),),
+    settlement_cap=1_000,
+    profit_weight_initial=SCALE // 2,
+    profit_weight_withdrawal=SCALE // 2,
+    profit_cap_initial=100,
+    profit_cap_withdrawal=100,
+)
+
+
+@case(
+    "parameters-pools-002",
+    "PARM-11",
+    "PARM-3",
+    "PARM-4",
+    bug="an inequality of the pool is strict, or a cap is one atom off",
+    effect="a sound pool does not start, or takes more than it said",
+    start=genesis(pool=TIED_POOL, markets=(), feeds=(FEED, replace(ETH_FEED, band=0))),
+)
+def a_pool_at_the_edge_of_its_envelope(box: Recorder) -> None:
+    # Funds at 0 and 1, shared layers at 2 and 3: 1 <= 2. Weights, caps, discount and haircut are equal; with band 0
+    # 0.95 <= 0.95.
+    box.open("a", 1_000)
+    box.do("a", ev.Deposit("a", "USD", 1), Reason.DEPOSIT_CAP_EXCEEDED)
+    box.do("a", ev.Deposit("a", "ETH", 11), Reason.DEPOSIT_CAP_EXCEEDED)
+    box.do("a", ev.Deposit("a", "ETH", 10))
+    box.hand("observable.pools.main.custody.USD", 1_000, "0 + 1,000, the cap")
+    box.hand("observable.pools.main.custody.ETH", 10, "0 + 10, the cap")
+
+
+@case(
+    "parameters-pools-003",
+    "PARM-11",
+    bug="a pool needs layers or collateral",
+    effect="a pool whose users share losses does not start",
+    start=genesis(pool=replace(BARE, layers=()), pools=(replace(BARE, pool="last", layers=(Layer.TEAR_UP,)),)),
+)
+def pools_without_funds_or_layers(box: Recorder) -> None:
+    # -1 <= 0 for a pool without layers, -1 <= 0 for one with a shared layer alone.
+    box.open("a", 5)
+    box.open("b", 7, "last")
+    box.hand("observable.pools.last.custody.USD", 7, "0 + 7")
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Every field at its bounds
+
+GREATEST = replace(
+    MARKET,
+    trading=TradingParameters(2**40, 2**40, SCALE - 1, SCALE, SCALE, SCALE),
+    margin=MarginParameters(
+        tuple(Tier(upper, SCALE, SCALE) for upper in (*range(7), NOTIONAL_MAX)),
+        *(2**60 - 1, 2**60, SCALE, 2**40, RATIO_MAX, 2**32, 256),
+    ),
+    mark=MarkParameters(2**16, 0, SCALE, SCALE - 1, 2**32),
+    funding=replace(
+        FUNDING,
+        interval=2**32,
+        period=2**32,
+        max_gap=2**32,
+        sample_interval=2**32,
+        min_samples=512,
+        interest=SCALE,
+        interest_form=InterestForm.ADDED,
+        damper=SCALE,
+    ),
+    liquidation=LiquidationParameters(
+        *(SCALE - 1, SCALE - 1, SCALE - 1, AMOUNT_MAX, SCALE, SCALE, SCALE, 2**40, AMOUNT_MAX, 2**32)
+    ),
+    settlement_window=2**32,
+)
+
+
+@case(
+    "parameters-greatest-001",
+    "PARM-5",
+    "PARM-9",
+    "TRADE-7",
+    bug="a field at its greatest value overflows or is refused",
+    effect="an engine of fixed width credits what it should debit",
+    importance=CRITICAL,
+    start=genesis(
+        pool=replace(BARE, settlement_cap=AMOUNT_MAX),
+        markets=(),
+        feeds=(FeedParameters("BTC", ("s1",), 1, 0, 2**32, SCALE, 0, 2**32, 2**16),),
+    ),
+)
+def a_market_with_every_field_at_its_greatest(box: Recorder) -> None:
+    # Gap: 1 + p = 1.999999999 <= 2. Position: 2^40 x 2^16 = 2^56.
+    listed(box, replace(LISTING, market="NEW", parameters=GREATEST), "every inequality holds")
+    box.price(2**16)
+    box.open("a", 2**58)
+    box.open("b", 2**58)
+    box.trade("a", "b", 2**40, 2**16, "NEW")
+    box.hand("receipt.amounts.taker_fee", 2**56, "100 % of 2^40 x 2^16")
+    box.hand("receipt.amounts.maker_fee", 2**56, "100 % of 2^40 x 2^16")
+    box.hand("observable.accounts.a.balances.USD", 3 * 2**56, "2^58 - 2^56")
+    box.hand("observable.pools.main.insurance_fund", 2**57, "100 % of 2 x 2^56")
+    box.hand("observable.pools.main.fee_treasury", 0, "nothing is left")
+    box.hand("observable.accounts.a.positions.NEW.cost", 2**56, "2^40 x 2^16")
+
+
+LEAST = replace(
+    MARKET,
+    trading=TradingParameters(1, 1, 0, 0, 0, 0),
+    margin=MarginParameters((Tier(0, 1, 1), Tier(NOTIONAL_MAX, 1, 1)), 0, 0, 0, 1, SCALE, 1, 1),
+    mark=MarkParameters(1, 0, 0, 0, 1),
+    funding=replace(FUNDING, interval=1, period=1, max_gap=1, sample_interval=1, interest=-SCALE),
+    liquidation=LiquidationParameters(0, 0, 0, 0, 1, 0, 0, 0, 0, 1),
+    settlement_window=1,
+)
+
+
+@case(
+    "parameters-least-001",
+    "PARM-5",
+    "PARM-9",
+    bug="a field at its least value is refused or divides by zero",
+    effect="a market that the rules allow cannot be listed",
+    start=genesis(pool=BARE, markets=(), feeds=(FeedParameters("BTC", ("s1",), 1, 0, 1, 0, 0, 1, 1),)),
+)
+def a_market_with_every_field_at_its_least(box: Recorder) -> None:
+    listed(box, replace(LISTING, market="NEW", parameters=LEAST), "1 <= 1.000000001 in the gap, 0 + 1 <= 1 for penalty")
+    box.price(7)
+    box.hand("receipt.amounts.index", 1, "the price cap is 1")
+    box.open("a", 1)
+    box.open("b", 1)
+    box.trade("a", "b", 2, 1, "NEW", expect=Reason.POSITION_CAP_EXCEEDED)
+    box.trade("a", "b", 1, 1, "NEW")
+    box.hand("observable.markets.NEW.open_interest", 1, "0 + 1")
+    box.do("z", ev.AccrueFunding("NEW"), Reason.FUNDING_NOT_DUE)
+    box.price(1, time=1)
+    box.do("z", ev.AccrueFunding("NEW"))
+    box.hand("receipt.amounts.rate", 0, "-100 % clamped to a cap of 0")
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Change of parameters
+
+
+def change(**sections: Any) -> ev.SetParameters:
+    """New parameters of the perpetual."""
+    return ev.SetParameters(PERP, replace(MARKET, **sections))
+
+
+STEEP = margin(tier(10, 10))
+HALF = replace(LISTING, parameters=replace(MARKET, margin=margin(Tier(NOTIONAL_MAX, 85_000_000, 50_000_000))))
+
+
+@case(
+    "parameters-ramp-001",
+    "PARM-13",
+    "MARG-4",
+    "MARG-12",
+    bug="a tightened maintenance requirement holds at once, or along the new ramp alone, or is rounded down",
+    effect="whoever sets parameters liquidates whom they like without a price change",
+    importance=CRITICAL,
+    start=genesis(pool=BARE, feeds=(FEED,), markets=(HALF,)),
+)
+def tighter_maintenance_arrives_along_the_longer_ramp(box: Recorder) -> None:
+    box.price(1_000, time=1)
+    for name, cash in (("a", 85), ("b", 1_000), ("k", 1_000)):
+        box.open(name, cash)
+    box.trade("a", "b", 1, 1_000)
+    box.do("admin", change(margin=replace(STEEP, ramp=1)))
+    box.hand("receipt.amounts.ramp_end", 61, "1 + 60, the larger of 60 and 1")
+    box.time = 43  # 50 + 50 x 42 / 60 = 85, not above 85
+    box.do("k", ev.Liquidate("a", "k", PERP, 1), Reason.NOT_LIQUIDATABLE)
+    box.time = 44  # 50 + 50 x 43 / 60 = 85.83, up 86
+    box.do("k", ev.Liquidate("a", "k", PERP, 1))
+    box.hand("receipt.amounts.closed", 1, "requirement 86 > 85; the one lot closes")
+    box.hand("receipt.amounts.penalty", 10, "1 % of 1,000, at most 85")
+
+
+@case(
+    "parameters-ramp-002",
+    "PARM-13",
+    "MARG-4",
+    bug="a loosened maintenance requirement holds at once, or its ramp is rounded down",
+    effect="the gap bound is broken while old positions still rest on the new ratio",
+    start=genesis(
+        pool=BARE, feeds=(FEED,), markets=(replace(LISTING, parameters=replace(MARKET, margin=STEEP)),)
+    ),
+)
+def looser_maintenance_arrives_along_the_ramp(box: Recorder) -> None:
+    # 100 - 34 = 66 at 966; the old table asks for 97 (96.6), the new one for 49 (48.3).
+    box.price(1_000, time=1)
+    for name, cash in (("a", 100), ("c", 100), ("b", 1_000), ("k", 1_000)):
+        box.open(name, cash)
+    box.trade("a", "b", 1, 1_000)
+    box.trade("c", "b", 1, 1_000)
+    box.drive(966)
+    box.do("admin", change())
+    box.hand("receipt.amounts.ramp_end", 65, "5 + 60: 1,000 falls to 990, 981, 972, 966 in 4 s")
+    box.time = 43  # 97 - 48 x 38 / 60 = 97 - 30.4, up 67
+    box.do("k", ev.Liquidate("a", "k", PERP, 1))
+    box.hand("receipt.amounts.closed", 1, "67 > 66")
+    box.time = 44  # 97 - 48 x 39 / 60 = 97 - 31.2, up 66
+    box.do("k", ev.Liquidate("c", "k", PERP, 1), Reason.NOT_LIQUIDATABLE)
+
+
+@case(
+    "parameters-ramp-003",
+    "PARM-13",
+    bug="a change is accepted while a ramp runs, or refused when it has ended",
+    effect="the requirement jumps, since the second ramp starts from a table that is not in force",
+    importance=CRITICAL,
+    start=ONE,
+)
+def no_change_while_a_ramp_runs(box: Recorder) -> None:
+    box.time = 100
+    box.do("admin", change(margin=replace(STEEP, ramp=120)))
+    box.hand("receipt.amounts.ramp_end", 220, "100 + 120, the larger of 60 and 120")
+    box.time = 219
+    refuse(box, change(margin=replace(STEEP, ramp=120)), PERP, Reason.RAMP_IN_PROGRESS)
+    box.time = 220
+    box.do("admin", change(margin=replace(STEEP, ramp=120)))
+    box.hand("receipt.amounts.ramp_end", 220, "the tiers are the same and the ramp no shorter: no ramp")
+    box.do("admin", change(margin=replace(STEEP, ramp=121)))
+    box.hand("receipt.amounts.ramp_end", 220, "a longer ramp needs none")
+
+
+@case(
+    "parameters-ramp-004",
+    "PARM-13",
+    bug="the ramp may be shortened by an event of its own",
+    effect="two events of one second take a requirement from 50 to 1,000",
+    importance=CRITICAL,
+    start=ONE,
+)
+def a_shorter_ramp_arrives_after_the_old_one(box: Recorder) -> None:
+    box.time = 10
+    box.do("admin", change(margin=replace(MARGIN, ramp=59)))
+    box.hand("receipt.amounts.ramp_end", 70, "10 + 60: the tiers are the same, but 59 < 60")
+    refuse(box, change(margin=replace(STEEP, ramp=59)), PERP, Reason.RAMP_IN_PROGRESS)
+    box.time = 70
+    box.do("admin", change(margin=replace(STEEP, ramp=59)))
+    box.hand("receipt.amounts.ramp_end", 129, "70 + 59")
+
+
+@case(
+    "parameters-ramp-005",
+    "PARM-13",
+    bug="a tier beside the first does not count as a change of the tiers",
+    effect="maintenance of large positions changes at once",
+    importance=CRITICAL,
+    start=ONE,
+)
+def a_change_of_a_higher_tier_ramps(box: Recorder) -> None:
+    box.do("admin", change(margin=margin(tier(10, 5, 10**6), tier(20, 10))))
+    box.hand("receipt.amounts.ramp_end", 60, "0 + 60")
+
+
+@case(
+    "parameters-ramp-006",
+    "PARM-13",
+    "PARM-9",
+    bug="the envelope of a change is checked with the new maintenance alone",
+    effect="while the ramp runs a liquidation costs what it frees",
+    importance=CRITICAL,
+    start=ONE,
+)
+def a_change_is_checked_with_the_lower_maintenance(box: Recorder) -> None:
+    # m 10 %, penalty 5 %: 1.0201 x 1.05 = 1.0712 <= 1.1 x 0.99 = 1.089 once the ramp has ended.
+    dearer = replace(LIQUIDATION, penalty=5 * PERCENT)
+    refuse(box, change(margin=STEEP, liquidation=dearer), "penalty-below-maintenance")
+    box.do("admin", change(margin=STEEP))
+    box.hand("receipt.amounts.ramp_end", 60, "0 + 60")
+    box.time = 60
+    box.do("admin", change(margin=STEEP, liquidation=dearer))
+    box.hand("receipt.amounts.ramp_end", 60, "the same tiers: no ramp")
+    refuse(box, change(liquidation=dearer), "penalty-below-maintenance")
+    # With a penalty of 1 % the lower ratio decides too: 4.0 % is below the least of 4.07.. %.
+    refuse(box, change(margin=margin(tier(10, 4))), "gap-up")
+
+
+@case(
+    "parameters-change-001",
+    "PARM-13",
+    "FUND-5",
+    "SETTLE-1",
+    bug="a check of set_parameters is missing or in another order",
+    effect="parameters outside the envelope come into force",
+    importance=CRITICAL,
+    start=ONE,
+)
+def the_checks_of_set_parameters_in_their_order(box: Recorder) -> None:
+    # A delisted perpetual without a price, in a ramp; each event repairs one fault.
+    box.do("admin", ev.Delist(PERP, 10**6))
+    box.do("admin", change(margin=replace(MARGIN, ramp=59)))
+    mark, funding = replace(MARK, stale_rate=0), replace(FUNDING, min_samples=2)
+    wrong = replace(MARKET, trading=GREEDY, settlement_window=601, mark=mark, funding=funding)
+    receipt = box.do("mallory", ev.SetParameters("NONE", wrong), Reason.UNAUTHORISED)
+    assert receipt.subject == "mallory"
+    refuse(box, ev.SetParameters("NONE", wrong), "NONE", Reason.UNKNOWN_MARKET)
+    refuse(box, ev.SetParameters(PERP, wrong), PERP, Reason.RAMP_IN_PROGRESS)
+    box.time = 60
+    refuse(box, ev.SetParameters(PERP, wrong), "rebate-covered")
+    wrong = replace(wrong, trading=TRADING)
+    refuse(box, ev.SetParameters(PERP, wrong), "settlement-window-fixed")
+    wrong = replace(wrong, settlement_window=600)
+    refuse(box, ev.SetParameters(PERP, wrong), PERP, Reason.STALE_PRICE)
+    box.price(1_000)
+    refuse(box, ev.SetParameters(PERP, wrong), PERP, Reason.FUNDING_NOT_ACCRUED)
+    box.price(1_000, time=3_600)
+    box.do("z", ev.AccrueFunding(PERP))
+    box.do("admin", ev.SetParameters(PERP, wrong))
+    box.hand("receipt.amounts.ramp_end", 3_600, "the tiers are the same, 60 >= 59: no ramp")
+
+
+DATED = replace(FUTURE, expiry=700)
+
+
+@case(
+    "parameters-change-002",
+    "PARM-13",
+    bug="the parameters of a market in final settlement are changed",
+    effect="a window or a period changes under a price that is fixed",
+    start=genesis(pool=BARE, feeds=(FEED,), markets=(DATED, replace(DATED, market="OLD"))),
+)
+def no_change_in_final_settlement(box: Recorder) -> None:
+    box.price(1_000)
+    box.open("a", 1_000)
+    box.open("b", 1_000)
+    box.trade("a", "b", 1, 1_000, "FUT")
+    for name in ("FUT", "OLD"):
+        box.do("admin", ev.SetParameters(name, replace(MARKET, margin=replace(STEEP, ramp=10**6))))
+        box.hand("receipt.amounts.ramp_end", 10**6, "0 + 10^6: the ramp outlasts the market")
+    box.time = 700
+    for name in ("FUT", "OLD"):
+        refuse(box, ev.SetParameters(name, MARKET), name, Reason.RAMP_IN_PROGRESS)
+        box.do("z", ev.FixSettlement(name))
+        refuse(box, ev.SetParameters(name, MARKET), name, Reason.STATUS_NOT_ALLOWED)
+    box.hand("observable.markets.FUT.settlement_price", 1_000, "one price, 600 s long")
+
+
+@case(
+    "parameters-change-003",
+    "PARM-13",
+    bug="a market that is halted or reduce-only cannot be given parameters",
+    effect="the risk of a market in trouble cannot be lowered",
+    start=ONE,
+)
+def a_halted_market_takes_parameters(box: Recorder) -> None:
+    for status in (ev.MarketStatus.HALTED, ev.MarketStatus.REDUCE_ONLY):
+        box.do("admin", ev.SetStatus(PERP, status))
+        box.do("admin", change())
+        box.hand("receipt.amounts.ramp_end", 0, "nothing changes: no ramp, now is 0")
+
+
+@case(
+    "parameters-change-004",
+    "PARM-13",
+    "SETTLE-2",
+    bug="the settlement window of a market with an expiry is changed, or that of one without is not",
+    effect="500 s of 1,000 divided by a window of 60 show more than 8,000",
+    importance=CRITICAL,
+    start=genesis(pool=BARE, feeds=(FEED,), markets=(LISTING, replace(FUTURE, expiry=5_000))),
+)
+def the_window_of_a_market_with_an_expiry_is_fixed(box: Recorder) -> None:
+    for window in (599, 601):
+        other = replace(MARKET, settlement_window=window)
+        refuse(box, ev.SetParameters("FUT", other), "settlement-window-fixed")
+        box.do("admin", ev.SetParameters(PERP, other))
+        box.hand("receipt.amounts.ramp_end", 0, "a perpetual without an expiry may change it")
+    box.do("admin", ev.Delist(PERP, 1_000))
+    box.hand("receipt.amounts.expiry", 1_601, "0 + 1,000 + 601")
+    refuse(box, change(), "settlement-window-fixed")
+    box.do("admin", change(settlement_window=601, mark=replace(MARK, window=2)))
+    box.hand("receipt.amounts.ramp_end", 0, "the window stays 601")
+
+
+@case(
+    "parameters-change-005",
+    "PARM-13",
+    "ORCL-9",
+    bug="the age penalty of a stale market is changed",
+    effect="one event takes half of what a healthy account has in a market whose price is late",
+    importance=CRITICAL,
+    start=ONE,
+)
+def the_age_penalty_changes_while_the_price_is_fresh(box: Recorder) -> None:
+    box.price(1_000)
+    rate, cap = replace(MARK, stale_rate=10**5 + 1), replace(MARK, stale_cap=50 * PERCENT - 1)
+    box.time = 601
+    refuse(box, change(mark=rate), PERP, Reason.STALE_PRICE)
+    refuse(box, change(mark=cap), PERP, Reason.STALE_PRICE)
+    box.do("admin", change(mark=replace(MARK, window=2, band=1, variation_interval=4)))
+    box.hand("receipt.amounts.ramp_end", 601, "window, band and variation interval wait for no price")
+    box.price(1_000)
+    box.time = 1_201
+    box.do("admin", change(mark=rate))
+    box.hand("receipt.amounts.ramp_end", 1_201, "601 + 600: fresh in its last second")
+
+
+@case(
+    "parameters-change-006",
+    "PARM-13",
+    "FUND-5",
+    bug="funding parameters change at any time before an accrual is due",
+    effect="a rate that nobody was told of is charged for the hour that has passed",
+    importance=CRITICAL,
+    start=genesis(pool=BARE, feeds=(FEED,), markets=(LISTING, replace(FUTURE, expiry=10**6))),
+)
+def funding_changes_in_the_second_of_an_accrual(box: Recorder) -> None:
+    quick = replace(FUNDING, min_samples=2)
+    box.do("admin", change(funding=quick))
+    box.hand("receipt.amounts.ramp_end", 0, "a listing counts as an accrual; no ramp")
+    box.time = 1
+    refuse(box, change(), PERP, Reason.FUNDING_NOT_ACCRUED)
+    box.do("admin", change(funding=quick, trading=ROOMY))
+    box.hand("receipt.amounts.ramp_end", 1, "the funding parameters stay the same")
+    box.do("admin", ev.SetParameters("FUT", replace(MARKET, funding=quick)))
+    box.hand("receipt.amounts.ramp_end", 1, "a future takes no funding")
+    box.price(1_000, time=3_600)
+    refuse(box, change(), PERP, Reason.FUNDING_NOT_ACCRUED)
+    box.do("z", ev.AccrueFunding(PERP))
+    box.do("admin", change())
+    box.hand("receipt.amounts.ramp_end", 3_600, "now is the time of the accrual")
+    box.time = 3_601
+    refuse(box, change(funding=quick), PERP, Reason.FUNDING_NOT_ACCRUED)
+
+
+BASIS = replace(
+    LISTING,
+    parameters=replace(MARKET, margin=margin(tier(20, 10)), mark=replace(MARK, window=4, band=PERCENT)),
+)
+
+
+def smoothed(identifier: str, book: int, before: int, after: int, window: int, derivation: str) -> None:
+    """Register a vector: a change of the smoothing window keeps the worth of the basis, rounded down."""
+
+    def play(box: Recorder) -> None:
+        box.price(1_000, time=10)
+        box.do("venue", ev.PostBook(PERP, book, book))
+        box.hand("receipt.amounts.mark", before, f"1,000 + the floor of {book - 1_000} / 4")
+        mark = replace(BASIS.parameters.mark, window=window)
+        box.do("admin", ev.SetParameters(PERP, replace(BASIS.parameters, mark=mark)))
+        box.price(1_000)
+        box.hand("observable.markets.BTC-PERP.mark", after, derivation)
+
+    case(
+        identifier,
+        "PARM-13",
+        "ORCL-6",
+        bug="the smoothing state is not rescaled with its window, or rounded another way",
+        effect="a change of a window moves the mark to the edge of its band",
+        importance=CRITICAL,
+        start=genesis(pool=BARE, feeds=(FEED,), markets=(BASIS,)),
+    )(play)
+
+
+smoothed("parameters-rescale-001", 1_010, 1_002, 1_002, 1, "10 x 1 / 4 = 2.5, down 2; over 1 it is 2")
+smoothed("parameters-rescale-002", 990, 997, 997, 1, "-10 x 1 / 4 = -2.5, down -3; over 1 it is -3")
+smoothed("parameters-rescale-003", 1_008, 1_002, 1_002, 1, "8 x 1 / 4 = 2 exactly")
+smoothed("parameters-rescale-004", 1_007, 1_001, 1_001, 1, "7 x 1 / 4 = 1.75, down 1")
+smoothed("parameters-rescale-005", 1_009, 1_002, 1_002, 65_536, "9 x 65,536 / 4 = 147,456; over 65,536 it is 2.25, 2")
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Kernels
+
+kernel_case(
+    "parameters-grown-001",
+    "PARM-6",
+    kernel="grown",
+    bug="a compounded step is rounded down, rounded once at the end, or not limited",
+    effect="the price gap is smaller on paper than the oracle allows",
+    importance=CRITICAL,
+    calls=[
+        ({"ratio": 0, "steps": 0}, {"ratio": SCALE}),
+        ({"ratio": SCALE, "steps": 0}, {"ratio": SCALE}),
+        ({"ratio": 0, "steps": 65_536}, {"ratio": SCALE}),
+        ({"ratio": 1, "steps": 1}, {"ratio": SCALE + 1}),
+        ({"ratio": 1, "steps": 2}, {"ratio": SCALE + 3}),  # 1,000,000,002.000000001
+        ({"ratio": 1, "steps": 3}, {"ratio": SCALE + 5}),  # 1,000,000,004.000000003
+        ({"ratio": 100_000, "steps": 2}, {"ratio": 1_000_200_010}),  # 10^10 / 10^9 = 10 exactly
+        ({"ratio": 99_999, "steps": 2}, {"ratio": 1_000_200_008}),  # 199,998 + 9.9998.., up 10
+        ({"ratio": 100_001, "steps": 2}, {"ratio": 1_000_200_013}),  # 200,002 + 10.0002.., up 11
+        ({"ratio": 333_333_333, "steps": 2}, {"ratio": 1_777_777_777}),  # 1,777,777,776.888..
+        ({"ratio": 10_000_000, "steps": 3}, {"ratio": 1_030_301_000}),  # 1.01^3 = 1.030301
+        ({"ratio": SCALE, "steps": 1}, {"ratio": 2 * SCALE}),
+        ({"ratio": SCALE, "steps": 3}, {"ratio": 8 * SCALE}),  # below 2^33 = 8,589,934,592
+        ({"ratio": SCALE, "steps": 4}, {"ratio": RATIO_MAX}),  # 16 x 10^9
+        ({"ratio": SCALE, "steps": 65_536}, {"ratio": RATIO_MAX}),
+        ({"ratio": 500_000_000, "steps": 5}, {"ratio": 7_593_750_000}),  # 1.5^5 = 7.59375
+        ({"ratio": 500_000_000, "steps": 6}, {"ratio": RATIO_MAX}),  # 11.390625
+    ],
+)
+kernel_case(
+    "parameters-shrunk-001",
+    "PARM-6",
+    kernel="shrunk",
+    bug="a compounded step is rounded up or rounded once at the end",
+    effect="collateral seems to keep more than it does",
+    importance=CRITICAL,
+    calls=[
+        ({"ratio": 0, "steps": 0}, {"ratio": SCALE}),
+        ({"ratio": SCALE, "steps": 0}, {"ratio": SCALE}),
+        ({"ratio": 0, "steps": 65_536}, {"ratio": SCALE}),
+        ({"ratio": 1, "steps": 1}, {"ratio": SCALE - 1}),
+        ({"ratio": 1, "steps": 2}, {"ratio": SCALE - 2}),  # 999,999,998.000000001
+        ({"ratio": 1, "steps": 3}, {"ratio": SCALE - 3}),  # 999,999,997.000000002
+        ({"ratio": 100_000, "steps": 2}, {"ratio": 999_800_010}),  # 10^10 / 10^9 = 10 exactly
+        ({"ratio": 99_999, "steps": 2}, {"ratio": 999_800_011}),  # -199,998 + 9.9998.., down 9
+        ({"ratio": 100_001, "steps": 2}, {"ratio": 999_800_008}),  # -200,002 + 10.0002.., down 10
+        ({"ratio": 333_333_333, "steps": 2}, {"ratio": 444_444_444}),  # 444,444,444.888..
+        ({"ratio": 10_000_000, "steps": 3}, {"ratio": 970_299_000}),  # 0.99^3 = 0.970299
+        ({"ratio": 500_000_000, "steps": 9}, {"ratio": 1_953_125}),  # 0.5^9 = 0.001953125
+        ({"ratio": 500_000_000, "steps": 10}, {"ratio": 976_562}),  # 976,562.5
+        ({"ratio": 500_000_000, "steps": 11}, {"ratio": 488_281}),  # 976,562 / 2, not 488,281.25
+        ({"ratio": SCALE, "steps": 1}, {"ratio": 0}),
+        ({"ratio": SCALE, "steps": 65_536}, {"ratio": 0}),
+    ],
+)
+MINUTE = {"elapsed": 1, "duration": 60}
+kernel_case(
+    "parameters-ramped-001",
+    "PARM-13",
+    kernel="ramped",
+    bug="the requirement on a ramp is rounded down, or counted from the wrong end",
+    effect="an account is liquidated a second early, or the gap bound fails by an atom",
+    calls=[
+        ({"before": 50, "after": 100, "elapsed": 42, "duration": 60}, {"requirement": 85}),  # 50 + 35
+        ({"before": 50, "after": 100, "elapsed": 43, "duration": 60}, {"requirement": 86}),  # 50 + 35.83
+        ({"before": 100, "after": 50, "elapsed": 42, "duration": 60}, {"requirement": 65}),  # 100 - 35
+        ({"before": 100, "after": 50, "elapsed": 43, "duration": 60}, {"requirement": 65}),  # 100 - 35.83, up
+        ({"before": 100, "after": 159, **MINUTE}, {"requirement": 101}),  # 59 / 60
+        ({"before": 100, "after": 160, **MINUTE}, {"requirement": 101}),  # 60 / 60
+        ({"before": 100, "after": 161, **MINUTE}, {"requirement": 102}),  # 61 / 60
+        ({"before": 100, "after": 41, **MINUTE}, {"requirement": 100}),  # -59 / 60
+        ({"before": 100, "after": 40, **MINUTE}, {"requirement": 99}),  # -60 / 60
+        ({"before": 100, "after": 39, **MINUTE}, {"requirement": 99}),  # -61 / 60
+        ({"before": 7, "after": 7, **MINUTE}, {"requirement": 7}),
+        ({"before": 7, "after": 1_000, "elapsed": 60, "duration": 60}, {"requirement": 1_000}),
+        ({"before": 0, "after": 2**56, "elapsed": 2**32, "duration": 2**32}, {"requirement": 2**56}),
+        ({"before": 0, "after": 2**56, "elapsed": 2**32 - 1, "duration": 2**32}, {"requirement": 2**56 - 2**24}),
+        ({"before": 2**56, "after": 0, "elapsed": 1, "duration": 2**32}, {"requirement": 2**56 - 2**24}),
+    ],
+)
