@@ -6,7 +6,6 @@ than the insides of functions gets a fresh copy of every module in its child.
 """
 
 from __future__ import annotations
-
 import __future__
 
 import ast
@@ -30,7 +29,7 @@ from typing import Any
 from clearspec import numerics
 from clearspec.codec import parse
 from clearspec_command.failures import BadInput
-from clearspec_conformance.suite import Entry, load_suite, read_bounded, read_vector
+from clearspec_conformance.suite import load_suite, read_bounded
 from clearspec_conformance.trial import Lines, Script, first_difference, script_of, traced
 
 PACKAGE = "clearspec"
@@ -207,7 +206,9 @@ def exchange(patch: Patch) -> None:
         if target is None:
             raise BadInput(f"patch of {patch.module}: {qualified} cannot be exchanged")
         made: dict[str, Any] = {}
-        code = compile(text, str(module.__file__), "exec", flags=__future__.annotations.compiler_flag, dont_inherit=True)
+        code = compile(
+            text, str(module.__file__), "exec", flags=__future__.annotations.compiler_flag, dont_inherit=True
+        )
         exec(code, vars(module), made)
         other = made[qualified.rpartition(".")[2]]
         for name in names_in(other.__code__) & set(vars(numerics)):
@@ -272,7 +273,9 @@ class Arena:
 
     def candidates(self, chapter: str, lines: Sequence[tuple[str, int]] | None) -> list[int]:
         """Places of the vectors that reach any of the lines (``None``: all), those of the chapter first."""
-        chosen = range(len(self.scripts)) if lines is None else {at for line in lines for at in self.reach.get(line, ())}
+        chosen = (
+            range(len(self.scripts)) if lines is None else {at for line in lines for at in self.reach.get(line, ())}
+        )
         return sorted(chosen, key=lambda at: (self.scripts[at].chapter != chapter, self.scripts[at].cost, at))
 
 
@@ -327,12 +330,12 @@ def tried(arena: Arena, patches: Sequence[Patch], candidates: Sequence[int], mos
     return Trial(tuple(kills), len(candidates))
 
 
-def in_child(work: Callable[[], Any], timeout: float = TIMEOUT) -> Any:
+def in_child(work: Callable[[], Any], timeout: float) -> Any:
     """What some work returns, as a JSON document, done in a forked child; ``None`` if it does not end in time."""
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
-        _child(work, reading, writing)
+        _child(work, reading, writing, timeout)
     os.close(writing)
     try:
         return _answer(reading, time.monotonic() + timeout)
@@ -343,25 +346,27 @@ def in_child(work: Callable[[], Any], timeout: float = TIMEOUT) -> Any:
         os.waitpid(child, 0)
 
 
-def _child(work: Callable[[], Any], reading: int, writing: int) -> None:
+def _child(work: Callable[[], Any], reading: int, writing: int, timeout: float) -> None:
     """Do the work, write what it returns, and end without a word."""
     try:
         os.close(reading)
         signal.signal(signal.SIGINT, signal.SIG_DFL)
-        _limit_memory()
+        _limit(timeout)
         with os.fdopen(writing, "w", encoding="utf-8") as pipe:
             json.dump(work(), pipe)
-    except BaseException as error:  # noqa: BLE001
+    except BaseException as error:
         with suppress(BaseException):
             os.write(2, f"{type(error).__name__}: {error}\n".encode())
     finally:
         os._exit(0)
 
 
-def _limit_memory() -> None:
-    """Keep a mutant from taking all memory."""
+def _limit(timeout: float) -> None:
+    """Keep a mutant from taking all memory, and from outliving whoever waits for it."""
     import resource
 
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.setitimer(signal.ITIMER_REAL, timeout + 1)
     with suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
 
@@ -388,7 +393,7 @@ def judged(arena: Arena, patches: Sequence[Patch], candidates: Sequence[int], mo
 
     if not candidates:
         return Trial((), 0)
-    document = in_child(work)
+    document = in_child(work, TIMEOUT)
     if document is None:
         return Trial((Kill("", "it does not end"),), len(candidates))
     if "broken" in document:
@@ -493,5 +498,3 @@ def zoo_candidates(arena: Arena, entry: Wrong, patches: Sequence[Patch]) -> list
     parts = [lines_of(patch) for patch in patches]
     lines = None if None in parts else [line for part in parts if part is not None for line in part]
     return arena.candidates(entry.chapter, lines)
-
-

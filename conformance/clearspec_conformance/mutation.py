@@ -1,10 +1,10 @@
-"""Generated mutants: small changes of the reference's syntax tree, one at a time, each with an id that stays the same."""
+"""Generated mutants: small changes of the reference's syntax tree, one at a time, each with an id."""
 
 from __future__ import annotations
 
 import ast
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -41,7 +41,7 @@ class Generated:
 
     @property
     def name(self) -> str:
-        """The mutant in words that no change elsewhere in the module alters; the hand-kept file of equivalents uses it."""
+        """The mutant in words that a change elsewhere in the module leaves alone; equivalents are kept by it."""
         place = f"{self.module}.{self.function}" if self.function else self.module
         again = f" ({self.number})" if self.number > 1 else ""
         return f"{place}: {self.before} -> {self.after}{again}"
@@ -50,7 +50,7 @@ class Generated:
 def rules_of(decorators: Sequence[ast.expr]) -> tuple[str, ...]:
     """Rule ids that a function's or class's decorators cite."""
     calls = [node for node in decorators if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "rule"]
-    return tuple(part.value for call in calls for part in call.args if isinstance(part, ast.Constant))
+    return tuple(str(part.value) for call in calls for part in call.args if isinstance(part, ast.Constant))
 
 
 def shown(node: ast.AST | None) -> str:
@@ -153,5 +153,3 @@ def _numbered(mutants: Iterator[Generated]) -> Iterator[Generated]:
     for mutant in mutants:
         seen[mutant.name] += 1
         yield replace(mutant, number=seen[mutant.name])
-
-

@@ -27,7 +27,11 @@ class Scope:
     def __post_init__(self) -> None:
         arguments = [*self.function.args.args, *self.function.args.kwonlyargs]
         self.types = {part.arg: ast.unparse(part.annotation) for part in arguments if part.annotation is not None}
-        stored = [node.id for node in ast.walk(self.function) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)]
+        stored = [
+            node.id
+            for node in ast.walk(self.function)
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+        ]
         self.locals = list(dict.fromkeys(stored))
 
     @property
@@ -83,7 +87,9 @@ class Change:
         self.content = self.place.get()
         self.place.put(self.after)
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.place.put(self.content)
 
 
@@ -125,7 +131,10 @@ def comparison(node: ast.AST, scope: Scope) -> Iterator[Alternative]:
         for other in COMPARISONS[type(operator)]:
             changed = [*node.ops[:place], other(), *node.ops[place + 1 :]]
             name = f"{type(operator).__name__}-{other.__name__}".lower()
-            yield name + (f"-{place + 1}" if len(node.ops) > 1 else ""), ast.Compare(node.left, changed, node.comparators)
+            yield (
+                name + (f"-{place + 1}" if len(node.ops) > 1 else ""),
+                ast.Compare(node.left, changed, node.comparators),
+            )
 
 
 def arithmetic(node: ast.AST, scope: Scope) -> Iterator[Alternative]:

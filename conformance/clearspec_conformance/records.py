@@ -49,7 +49,11 @@ class Known:
 
 def _fields(record: type) -> Parameters:
     """Fields of a data class or named tuple."""
-    notes = {name: str(note) for base in reversed(record.__mro__) for name, note in vars(base).get("__annotations__", {}).items()}
+    notes = {
+        name: str(note)
+        for base in reversed(record.__mro__)
+        for name, note in vars(base).get("__annotations__", {}).items()
+    }
     names = [item.name for item in dataclasses.fields(record)] if dataclasses.is_dataclass(record) else record._fields  # type: ignore[attr-defined]
     return tuple((name, notes.get(name, "")) for name in names)
 

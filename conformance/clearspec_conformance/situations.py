@@ -1,7 +1,7 @@
 """Small clearinghouses for the vectors of liquidation, waterfall and settlement.
 
-An oracle step is 2 %, initial margin 10 %, maintenance 8 %, penalty 1 % with half of it as reward, and no fees: from 1000
-an account at initial margin is liquidatable after two prices and in default after six.
+An oracle step is 2 %, initial margin 10 %, maintenance 8 %, the penalty 1 % with half of it as reward, and there are no
+fees: from 1000 an account at initial margin is liquidatable after two prices and in default after six.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Playing a vector on the reference in this process: quickly, up to the first difference, and which lines it reaches."""
+"""Playing a vector on the reference in this process, up to the first difference, and which lines it reaches."""
 
 from __future__ import annotations
 
@@ -144,5 +144,3 @@ def traced(work: Callable[[], Any]) -> Lines:
     finally:
         sys.settrace(before)
     return frozenset(reached)
-
-

@@ -34,6 +34,7 @@ class Fault(StrEnum):
     """What is wrong with an input (EVENT-3)."""
 
     NOT_JSON = "not_json"
+    NOT_TOML = "not_toml"
     TOO_LONG = "too_long"
     TOO_DEEP = "too_deep"
     DUPLICATE_KEY = "duplicate_key"

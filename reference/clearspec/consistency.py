@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from dataclasses import fields, replace
 
-from clearspec.codec import DecodeError, Fault
+from clearspec.codec import TAGS, DecodeError, Fault
 from clearspec.events import Genesis, ListMarket, OpenAccount, Reason
 from clearspec.formats import Expectation, Measure, Scenario, Variant
 from clearspec.ledger import Kind
@@ -113,3 +113,23 @@ def scenario_faults(scenario: Scenario) -> Iterator[DecodeError]:
         genesis = genesis_of(scenario, variant)
         for number, expectation in enumerate(variant.expect):
             yield from expectation_faults(scenario, genesis, expectation, f"$.variants[{place}].expect[{number}]")
+
+
+ACCOUNTS = ("account", "target", "keeper", "liquidator", "buyer", "seller")
+"""Fields of an action that name an account."""
+
+
+def oddities(scenario: Scenario) -> Iterator[tuple[str, str]]:
+    """Places that name an account which no step opens, and that account.
+
+    No faults: a rejection may be what a scenario is to show.
+    """
+    opened = {step.action.account for step in scenario.steps if isinstance(step.action, OpenAccount)}
+    keepers = scenario.keepers
+    if keepers is not None and keepers.account not in opened:
+        yield "$.keepers.account", keepers.account
+    for place, step in enumerate(scenario.steps):
+        for item in fields(step.action):
+            name = getattr(step.action, item.name)
+            if item.name in ACCOUNTS and name not in opened:
+                yield f"$.steps[{place}].action.{TAGS[type(step.action)]}.{item.name}", name

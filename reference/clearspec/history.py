@@ -25,6 +25,9 @@ BAR_COLUMNS = ("open", "high", "low", "close")
 PRICE_COLUMN = "price"
 FUNDING_COLUMN = "funding_rate"
 
+OTHER_DELIMITERS = (";", "\t", "|")
+"""What other tools put between columns; refused by name."""
+
 LONGEST_FILE = 256 * 2**20
 """Most bytes of one history, unpacked."""
 
@@ -80,6 +83,14 @@ class Columns:
 
 
 @dataclass(frozen=True, slots=True)
+class Scale:
+    """Settlement atoms of one lot at a price of 1, and the greatest price in atoms per lot."""
+
+    atoms: int
+    most: int
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
     """A row: its line in the file, its time, its prices in atoms per lot, its premium."""
 
@@ -89,7 +100,7 @@ class Row:
     premium: int | None
 
 
-def read(data: bytes, name: str, atoms: int, column: str = "") -> History:
+def read(data: bytes, name: str, atoms: int, column: str = "", most: int = PRICE_MAX) -> History:
     """The history in a CSV file.
 
     The time stands in a column ``time_utc``, ``time``, ``timestamp``, ``date`` or ``open_time``: ISO 8601 (UTC unless
@@ -103,6 +114,7 @@ def read(data: bytes, name: str, atoms: int, column: str = "") -> History:
         name: how errors call the file.
         atoms: settlement atoms of one lot at a price of 1.
         column: the price column, or the prefix of the four of a bar; empty for the usual names.
+        most: greatest price in atoms per lot that may stand in it.
 
     Raises:
         HistoryError: the file does not read.
@@ -113,7 +125,7 @@ def read(data: bytes, name: str, atoms: int, column: str = "") -> History:
         raise HistoryError(
             name, 1, columns.names[columns.prices[0]], "a unit: the settlement atoms of one lot at a price of 1"
         )
-    rows = _rows(lines, name, columns, atoms)
+    rows = _rows(lines, name, columns, Scale(atoms, most))
     points = tuple(_points(name, rows, columns))
     if len(points) > MOST_POINTS:
         raise HistoryError(name, rows[-1].line, "", f"at most {MOST_POINTS} prices")
@@ -151,6 +163,9 @@ def _header(lines: Iterator[list[str]], name: str) -> tuple[str, ...]:
         raise HistoryError(name, 1, "", f"a line of column names ({error})") from None
     if not names:
         raise HistoryError(name, 1, "", "a line of column names")
+    other = next((mark for mark in OTHER_DELIMITERS if len(names) == 1 and mark in names[0]), "")
+    if other:
+        raise HistoryError(name, 1, "", f"columns separated by commas, found {other!r} between them")
     for column in names:
         if names.count(column) > 1:
             raise HistoryError(name, 1, column[:64], "each column name once")
@@ -191,13 +206,13 @@ def _price_columns(names: tuple[str, ...], chosen: str) -> tuple[int, ...]:
     return tuple(names.index(part) for part in bar) if all(part in names for part in bar) else ()
 
 
-def _rows(lines: Iterator[list[str]], name: str, columns: Columns, atoms: int) -> list[Row]:
+def _rows(lines: Iterator[list[str]], name: str, columns: Columns, scale: Scale) -> list[Row]:
     """Every row, in ascending order of time."""
     rows: list[Row] = []
     for line, cells in _numbered(lines, name):
         if len(cells) != len(columns.names):
             raise HistoryError(name, line, "", f"{len(columns.names)} columns, found {len(cells)}")
-        rows.append(_row(name, line, cells, columns, atoms))
+        rows.append(_row(name, line, cells, columns, scale))
         if len(rows) > 1 and rows[-1].time <= rows[-2].time:
             found = f"a time after that of the row above ({rows[-2].time}), found {rows[-1].time}"
             raise HistoryError(name, line, columns.names[columns.time], found)
@@ -219,7 +234,7 @@ def _numbered(lines: Iterator[list[str]], name: str) -> Iterator[tuple[int, list
             yield lines.line_num, cells  # type: ignore[attr-defined]
 
 
-def _row(name: str, line: int, cells: list[str], columns: Columns, atoms: int) -> Row:
+def _row(name: str, line: int, cells: list[str], columns: Columns, scale: Scale) -> Row:
     """One row."""
 
     def refuse(place: int, expected: str) -> HistoryError:
@@ -230,9 +245,10 @@ def _row(name: str, line: int, cells: list[str], columns: Columns, atoms: int) -
         raise refuse(columns.time, "a time in ISO 8601 or as a number since 1970")
     prices = []
     for place in columns.prices:
-        price = _atoms(cells[place].strip(), atoms)
-        if price is None or not 1 <= price <= PRICE_MAX:
-            raise refuse(place, f"a decimal number that comes to 1 to {PRICE_MAX} atoms a lot")
+        price = _atoms(cells[place].strip(), scale.atoms)
+        if price is None or not 1 <= price <= scale.most:
+            limit = "" if scale.most == PRICE_MAX else ", the max_price of the feed"
+            raise refuse(place, f"a decimal number that comes to 1 to {scale.most} atoms a lot{limit}")
         prices.append(price)
     if len(prices) == len(BAR_COLUMNS) and not prices[2] <= min(prices) <= max(prices) <= prices[1]:
         raise HistoryError(name, line, columns.names[columns.prices[1]], "a high and a low around open and close")

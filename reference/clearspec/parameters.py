@@ -442,3 +442,43 @@ def haircut_violations(
 def ramped(before: int, after: int, elapsed: int, duration: int) -> int:
     """Requirement between two tables while a ramp runs, rounded up; ``0 <= elapsed <= duration``."""
     return before + div_ceil((after - before) * elapsed, duration)
+
+
+ENVELOPE: dict[str, str] = {
+    "tiers-present": "PARM-7",
+    "tiers-ascend": "PARM-7",
+    "initial-never-falls": "PARM-7",
+    "maintenance-never-falls": "PARM-7",
+    "maintenance-at-most-initial": "PARM-7",
+    "tiers-reach-the-top": "PARM-7",
+    "gap-up": "PARM-8",
+    "gap-down": "PARM-8",
+    "position-notional-bounded": "PARM-9",
+    "open-interest-bounded": "PARM-9",
+    "rebate-covered": "PARM-9",
+    "penalty-below-maintenance": "PARM-9",
+    "reward-at-most-penalty": "PARM-9",
+    "reward-floor-at-most-penalty": "PARM-9",
+    "taker-fee-at-most-maintenance": "PARM-9",
+    "open-interest-scale-ordered": "PARM-9",
+    "funding-interval-within-gap": "PARM-9",
+    "samples-fit": "PARM-9",
+    "settlement-window-to-come": "PARM-9",
+    "expiry-only-of-futures": "PARM-9",
+    "feed-markets-bounded": "PARM-9",
+    "quorum-outvotes-faulty": "PARM-10",
+    "quorum-reachable": "PARM-10",
+    "sources-distinct": "PARM-10",
+    "funds-before-sharing": "PARM-11",
+    "layers-distinct": "PARM-11",
+    "collateral-distinct": "PARM-11",
+    "withdrawal-weight-at-most-initial": "PARM-11",
+    "withdrawal-cap-at-most-initial": "PARM-11",
+    "discount-at-most-haircut": "PARM-11",
+    "haircut-steps-bounded": "PARM-12",
+    "haircut-covers-gap": "PARM-12",
+    "settlement-window-fixed": "PARM-13",
+    "variation-steps-bounded": "PARM-14",
+    "haircut-within-initial": "PARM-14",
+}
+"""Name of every inequality of the envelope (without the asset that some carry) and the rule that states it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -73,6 +74,8 @@ def expanded(raw: Any, path: str = "$") -> Any:
         return raw
     if isinstance(raw, int):
         return str(raw)
+    if isinstance(raw, float | datetime.date | datetime.time):
+        raise DecodeError(Fault.WRONG_TYPE, path, f"a whole number, or a text in quotes, found {raw}")
     if isinstance(raw, list):
         return [expanded(part, f"{path}[{place}]") for place, part in enumerate(raw)]
     if not isinstance(raw, dict):
@@ -116,7 +119,7 @@ def _parse_toml(text: str) -> Any:
     try:
         raw = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise DecodeError(Fault.NOT_JSON, "$", f"a TOML document ({error})"[:200]) from None
+        raise DecodeError(Fault.NOT_TOML, "$", f"a TOML document ({error})"[:200]) from None
     except ValueError:
         raise DecodeError(Fault.OUT_OF_RANGE, "$", "integers of at most 4300 digits") from None
     if not _within([raw], 64):

@@ -115,8 +115,14 @@ class Display:
         return f"{grouped(self.price_number(price, feed, asset), 2)} {self.price_unit(feed, asset)}".rstrip()
 
     def feed_price(self, price: int, feed: str) -> str:
-        """A feed's price for reading, in the settlement asset of the first market that it serves."""
-        return self.price(price, feed, next((asset for other, asset in self.feeds.values() if other == feed), ""))
+        """A feed's price for reading, in the settlement asset of the first market that it serves.
+
+        Of a feed without a market it is that of the pools if they have but one, else the price stands in atoms.
+        """
+        common = set(self.settlement.values())
+        alone = next(iter(common)) if len(common) == 1 else ""
+        asset = next((asset for other, asset in self.feeds.values() if other == feed), alone)
+        return self.price(price, feed, asset) if asset or feed in self.units else f"{price:,} atoms a lot"
 
     def market_price(self, price: int, market: str) -> str:
         """A market's price for reading."""

@@ -7,7 +7,7 @@ import json
 import os
 import pkgutil
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from difflib import get_close_matches
 from functools import cache
 from importlib import import_module
@@ -22,6 +22,7 @@ from rich.syntax import Syntax
 import clearspec
 from clearspec.events import REASONS, Reason
 from clearspec.invariants import INVARIANTS
+from clearspec.parameters import ENVELOPE
 from clearspec.rules import CHAPTERS, IMPLEMENTED, RULE_ID
 from clearspec.scenario import spec_folder
 from clearspec_command.failures import EXIT_CODES, WELL, BadInput
@@ -53,6 +54,8 @@ class Explanation:
     meaning: str
     text: str
     code: list[Code] = field(default_factory=list)
+    also: list[str] = field(default_factory=list)
+    """Of a reason: the other rules whose text names it."""
 
 
 @cache
@@ -144,6 +147,16 @@ def code_of(function: Callable[..., Any]) -> Code:
     return Code(target.__qualname__, place, line, inspect.cleandoc("\n" + "".join(lines)))
 
 
+def rules_that_name(reason: str) -> list[str]:
+    """Every rule whose text, outside its example, names a rejection reason; in order."""
+
+    def names(body: str) -> bool:
+        return any(prose and f"`{reason}`" in line for line, prose in lines_outside_code(body))
+
+    found = (chapter_sections(chapter) for chapter in CHAPTERS.values())
+    return [rule for chapter in found for rule, (_, body) in chapter.items() if names(body)]
+
+
 def explain_rule(rule: str, identifier: str = "", kind: str = "", meaning: str = "") -> Explanation:
     """The explanation of a rule, asked for by its own id or by that of something it stands behind."""
     own = "invariant" if rule.startswith("INV-") else "rule"
@@ -154,7 +167,9 @@ def explain_rule(rule: str, identifier: str = "", kind: str = "", meaning: str =
 
 
 def explain(name: str) -> Explanation:
-    """The explanation of a rule id, an invariant or a rejection reason, in capitals or not.
+    """The explanation of a rule id, an invariant, a rejection reason or an inequality of the envelope.
+
+    Capitals do not matter.
 
     Raises:
         BadInput: there is none of this name; close ones are named.
@@ -164,10 +179,17 @@ def explain(name: str) -> Explanation:
         return explain_rule(name.upper())
     if name.lower() in reasons:
         rule, meaning = REASONS[Reason(name.lower())]
-        return explain_rule(rule, name.lower(), "reason", meaning)
-    close = get_close_matches(name.upper(), rules, 3, 0.5) + get_close_matches(name.lower(), reasons, 3, 0.5)
+        found = explain_rule(rule, name.lower(), "reason", meaning)
+        return replace(found, also=[other for other in rules_that_name(found.id) if other != rule])
+    inequality = name.lower().partition(" ")[0]
+    if inequality in ENVELOPE:
+        return explain_rule(ENVELOPE[inequality], inequality, "inequality", "An inequality of the envelope.")
+    close = get_close_matches(name.upper(), rules, 3, 0.5)
+    close += get_close_matches(name.lower(), [*reasons, *ENVELOPE], 3, 0.5)
     hint = f"close are {', '.join(close)}" if close else "clearspec explain list shows them all"
-    raise BadInput(f"{name[:80]}: expected a rule id, a rejection reason or an invariant; {hint}")
+    raise BadInput(
+        f"{name[:80]}: expected a rule id, a rejection reason, an invariant or an inequality of the envelope, {hint}"
+    )
 
 
 def print_explanation(console: Console, found: Explanation) -> None:
@@ -175,6 +197,10 @@ def print_explanation(console: Console, found: Explanation) -> None:
     console.print(text(f"{found.rule} {found.title}", "bold underline"))
     if found.kind == "reason":
         console.print(text(f"Reason {found.id}: {found.meaning}", "bold red"))
+        if found.also:
+            console.print(text(f"The reason is also named in {', '.join(found.also)}.", "dim"))
+    elif found.kind == "inequality":
+        console.print(text(f"Inequality {found.id} of the envelope: see its row below.", "bold red"))
     elif found.kind == "invariant":
         console.print(text(found.meaning, "bold"))
     console.print()
@@ -211,23 +237,24 @@ def print_list(console: Console) -> None:
 
 
 def listing() -> dict[str, Any]:
-    """Every chapter with its rules, and every reason, for machines."""
+    """Every chapter with its rules, every reason and every inequality of the envelope, for machines."""
     rules = [{"id": rule, "chapter": chapter_of(rule), "title": title_of(rule)} for rule in rule_ids()]
     reasons = [{"id": reason.value, "rule": rule, "meaning": said} for reason, (rule, said) in REASONS.items()]
-    return {"chapters": CHAPTERS, "rules": rules, "reasons": reasons}
+    inequalities = [{"id": name, "rule": rule} for name, rule in ENVELOPE.items()]
+    return {"chapters": CHAPTERS, "rules": rules, "reasons": reasons, "inequalities": inequalities}
 
 
 @click.command(
     epilog=f"Example: clearspec explain insufficient_margin\n\nExample: clearspec explain INV-1\n\n{EXIT_CODES}",
     short_help="Show a rule's text and its code.",
 )
-@click.argument("name", metavar="RULE|REASON|INV-n|list")
+@click.argument("name", metavar="RULE|REASON|INV-n|INEQUALITY|list")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(name: str, as_json: bool) -> int:
     """Show the text of a rule from the specification and the code that implements it.
 
-    A rejection reason shows what it means and the rule behind it; an invariant (INV-1 ...) its sentence; list shows the
-    chapters with their prefixes and rules.
+    A rejection reason shows what it means and the rule behind it; an invariant (INV-1 ...) its sentence; an inequality
+    of the envelope (gap-up) the rule that states it; list shows the chapters with their prefixes and rules.
     """
     if name.lower() == LIST:
         if as_json:

@@ -16,7 +16,7 @@ UNREAD = 141
 """Whoever read standard output went away."""
 
 EXIT_CODES = """Exit codes: 0 all is well; 1 an invariant broke, an expectation was missed or a file differs;
-2 bad input, or an output that cannot be written; 130 interrupted."""
+2 bad input, or an output that cannot be written; 130 interrupted; 141 the reader of standard output went away."""
 
 
 class BadInput(click.ClickException):

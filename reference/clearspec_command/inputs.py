@@ -11,10 +11,12 @@ from clearspec.codec import LONGEST_DOCUMENT, DecodeError
 from clearspec.consistency import genesis_of, inconsistencies
 from clearspec.formats import PricePath, Scenario
 from clearspec.history import LONGEST_FILE, History, HistoryError, read, shifted
-from clearspec.listing import build
+from clearspec.listing import OutsideEnvelope, build
 from clearspec.parameters import MarketKind
 from clearspec.scenario import load, with_premiums, with_prices
 from clearspec_command.failures import BadInput
+from clearspec_command.places import line_of
+from clearspec_command.rows import envelope_rule
 
 STANDARD_INPUT = "-"
 
@@ -56,10 +58,12 @@ def read_scenario(name: str) -> Scenario:
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise BadInput(f"{name}: line {line}: expected text in UTF-8") from None
+    toml = is_toml(name, text)
     try:
-        scenario = load(text, is_toml(name, text))
+        scenario = load(text, toml)
     except DecodeError as error:
-        raise BadInput(f"{name}: {error}") from None
+        line = line_of(text, error.path) if toml else 0
+        raise BadInput(f"{name}: line {line}: {error}" if line else f"{name}: {error}") from None
     require_sound(name, scenario)
     return scenario
 
@@ -75,6 +79,9 @@ def _require_genesis(name: str, scenario: Scenario, path: str, variant: int | No
     """Raise unless the genesis of a variant (``None``: of the scenario itself) can be built."""
     try:
         build(genesis_of(scenario, None if variant is None else scenario.variants[variant]))
+    except OutsideEnvelope as error:
+        rule = envelope_rule(error.violation.inequality)
+        raise BadInput(f"{name}: {path}: {error} ({rule}; clearspec explain {rule})") from None
     except ValueError as error:
         raise BadInput(f"{name}: {path}: {error}") from None
 
@@ -114,8 +121,9 @@ def read_history(scenario: Scenario, name: str, feed: str, prices: Prices) -> Hi
         BadInput: it does not read; file, line, column and what was expected are named.
     """
     units = {unit.feed: unit.atoms for unit in scenario.units} | dict(prices.units or {})
+    most = next(item.max_price for item in scenario.genesis.feeds if item.feed == feed)
     try:
-        return read(read_bytes(name, LONGEST_FILE), name, units.get(feed, 0), prices.column)
+        return read(read_bytes(name, LONGEST_FILE), name, units.get(feed, 0), prices.column, most)
     except HistoryError as error:
         hint = f" (give it with --unit {feed}=ATOMS)" if feed not in units and "atoms of" in error.expected else ""
         raise BadInput(f"{error}{hint}") from None
@@ -160,20 +168,11 @@ def with_user_prices(scenario: Scenario, prices: Prices) -> Scenario:
     move = first_price(scenario) - min(history.start for history in histories) if prices.shift else 0
     if min(history.start for history in histories) + move < scenario.genesis.time:
         raise BadInput(f"{found[0][0]}: starts before the genesis of the scenario, {scenario.genesis.time}")
-    for (name, feed, markets), history in pairs:
-        _require_below_cap(scenario, name, feed, history)
+    for (_, feed, markets), history in pairs:
         scenario = _replaced(scenario, feed, markets, shifted(history, move), prices.interval)
     for place, expected in inconsistencies(scenario):
         raise BadInput(f"--prices: {place}: expected {expected}")
     return scenario
-
-
-def _require_below_cap(scenario: Scenario, name: str, feed: str, history: History) -> None:
-    """Raise if a price is above what its feed can show: the index would stand at the cap instead."""
-    cap = next(item.max_price for item in scenario.genesis.feeds if item.feed == feed)
-    above = next((point for point in history.points if point.price > cap), None)
-    if above is not None:
-        raise BadInput(f"{name}: a price of {above.price} atoms a lot is above max_price of the feed {feed}, {cap}")
 
 
 def _require_once(what: str, names: Sequence[str]) -> None:

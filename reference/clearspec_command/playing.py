@@ -127,7 +127,8 @@ def chosen(scenario: Scenario, names: Sequence[str]) -> list[Variant | None]:
     known = {variant.name: variant for variant in scenario.variants}
     for name in names:
         if name not in known:
-            raise BadInput(f"--variant {name}: expected one of {', '.join(known) or '(the scenario has no variants)'}")
+            wanted = f"expected one of {', '.join(known)}" if known else "the scenario has no variants"
+            raise BadInput(f"--variant {name}: {wanted}")
     return [known[name] for name in dict.fromkeys(names)] or list(scenario.variants) or [None]
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from clearspec.codec import encode
-from clearspec.events import ACTION_NAMES, REASONS, PostBook, PostPrice
-from clearspec.parameters import MarketListing, MarketParameters
+from clearspec.events import ACTION_NAMES, REASONS, PostBook, PostPrice, Reason
+from clearspec.parameters import ENVELOPE, MarketListing, MarketParameters
 from clearspec.scenario import Played
 from clearspec_command.display import Display, ratio_text, time_text
 from clearspec_command.playing import Run
@@ -129,8 +129,14 @@ def event_row(run: Run, items: Sequence[Played]) -> Row:
         )
         return Row(items, receipt.action, details, result, note=first.note)
     rule, meaning = REASONS[receipt.reason]
-    result = f"{meaning} ({receipt.subject})"
+    inequality = receipt.reason == Reason.OUTSIDE_ENVELOPE
+    result = f"{meaning} ({receipt.subject}{', ' + envelope_rule(receipt.subject) if inequality else ''})"
     return Row(items, receipt.action, details, result, receipt.reason.value, rule, first.note)
+
+
+def envelope_rule(inequality: str) -> str:
+    """The rule of an inequality of the envelope, whose name may end with an asset; else that of the whole envelope."""
+    return ENVELOPE.get(inequality.partition(" ")[0], REASONS[Reason.OUTSIDE_ENVELOPE][0])
 
 
 def routine_row(run: Run, items: Sequence[Played]) -> Row:

@@ -13,7 +13,10 @@ import click
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from clearspec.codec import canonical_bytes
+from clearspec.consistency import oddities
+from clearspec.events import Reason
 from clearspec.formats import Scenario, Variant
+from clearspec_command.display import plain
 from clearspec_command.failures import EXIT_CODES, FAILED, WELL, BadInput
 from clearspec_command.inputs import STANDARD_INPUT, Prices, read_scenario, with_user_prices
 from clearspec_command.journal import journal
@@ -91,6 +94,17 @@ def units_of(pairs: Sequence[tuple[str, str]]) -> dict[str, int]:
     return found
 
 
+OUTSIDE_BAND = (
+    "warning: a trade was rejected with price_outside_band (TRADE-5): the prices of a scenario's trades must "
+    "fit the file that --prices gives; conformance/scenarios/own-history.toml is one to start from"
+)
+
+
+def outside_band(run: Run) -> bool:
+    """Whether a fill of a step was refused for its price."""
+    return any(item.receipt.reason == Reason.PRICE_OUTSIDE_BAND for item in run.player.played)
+
+
 @click.command(epilog=EPILOG, short_help="Play a scenario and report what came of it.")
 @click.argument("scenario", metavar="SCENARIO")
 @click.option("--variant", "variants", multiple=True, metavar="NAME", help="Run this variant only; may be repeated.")
@@ -162,14 +176,15 @@ def command(
 
     A column funding_rate (a fraction) becomes a premium of the market's book at that time (named by its feed: of every
     perpetual of the feed). The market's own funding parameters decide what rate follows: samples that min_samples
-    misses count as zero, the damper and the cap apply.
+    misses count as zero, the damper and the cap apply. docs/own-history.md says which reproduce the file's rates.
 
     The times of all files are moved together, so that the earliest falls at the scenario's first price. Once the index
     has arrived at a price, nothing is posted until the next one: with points further apart than the feed's max_age the
     markets are stale in between, as they would be.
 
-    Output files take their place only when all is done. The keys of --json are documented in the README of the command;
-    with --json, --journal, --log or --html to - (standard output) no report is printed.
+    Output files take their place only when all is done. The keys of --json are documented in
+    reference/clearspec_command/README.md; with --json, --journal, --log or --html to - (standard output) no report is
+    printed.
     """
     wanted = Wanted(json_file, journal_file, html_file, log_file)
     found = with_user_prices(read_scenario(scenario), Prices(prices, units_of(units), column, interval, shift))
@@ -178,8 +193,12 @@ def command(
         names = ", ".join(variant.name for variant in found.variants)
         raise BadInput(f"--journal and --log hold one run: choose one of {names} with --variant")
     inputs = tuple(Path(name) for name in (scenario, *(name for _, name in prices)) if name != STANDARD_INPUT)
+    for place, account in oddities(found):
+        click.echo(f"warning: {plain(place)}: no step opens the account {account}", err=True)
     with Outputs(inputs) as outputs:
         runs = run_all(found, picked, check, wanted, outputs, everything)
+    if prices and any(outside_band(run) for run in runs):
+        click.echo(OUTSIDE_BAND, err=True)
     tell(runs, everything, quiet, STANDARD_OUTPUT in wanted.names)
     return WELL if all(run.well for run in runs) else FAILED
 

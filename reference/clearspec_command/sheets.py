@@ -148,8 +148,8 @@ def defaults_sheet(run: Run) -> Sheet:
 
 
 def expectations_sheet(runs: Sequence[Run]) -> Sheet:
-    """Published against measured figures; those of several runs one below the other."""
-    numbers = ("published", "measured", "tolerance")
+    """Expected against measured figures; those of several runs one below the other."""
+    numbers = ("expected", "measured", "tolerance")
     start = ("variant",) if len(runs) > 1 else ()
     sheet = Sheet("Expectations", (*start, "statement", *numbers, "verdict", "source"), numbers)
     for run in runs:

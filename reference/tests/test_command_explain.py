@@ -148,7 +148,7 @@ def test_json_of_a_rule_and_of_the_list(folder: Path, capsys: pytest.CaptureFixt
     found = json.loads(printed(capsys, "funding_not_due", "--json"))
     assert (found["id"], found["kind"], found["rule"]) == ("funding_not_due", "reason", "FUND-5")
     assert found["code"][0]["file"] == "clearspec/funding.py"
-    assert set(found) == {"id", "kind", "rule", "title", "chapter", "meaning", "text", "code"}
+    assert set(found) == {"id", "kind", "rule", "title", "chapter", "meaning", "text", "code", "also"}
     listed = json.loads(printed(capsys, "list", "--json"))
     assert {"id": "FUND-3", "chapter": "funding", "title": "The rate"} in listed["rules"]
     assert len(listed["reasons"]) == len(REASONS)

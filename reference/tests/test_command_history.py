@@ -157,6 +157,8 @@ def test_shifting_moves_prices_and_premiums_alike() -> None:
     [
         (b"", 1, "", "a line of column names"),
         (b"a,b\n1,2\n", 1, "", "one of the time columns"),
+        (b"time;price\n1;2\n", 1, "", "columns separated by commas, found ';' between them"),
+        (b"time\tprice\n1\t2\n", 1, "", "columns separated by commas, found '\\t' between them"),
         (b"time,size\n1,2\n", 1, "", "the price columns price, or open, high, low, close; found time, size"),
         (b"time,open,high,low\n1,2,2,2\n", 1, "", "the price columns"),
         (b"time,price,price\n1,2,2\n", 1, "price", "each column name once"),
@@ -178,7 +180,7 @@ def test_shifting_moves_prices_and_premiums_alike() -> None:
         (b"time,open,high,low,close\n0,1,2,1,1\n", 2, "", "at least two rows"),
         (b"time,open,high,low,close\n0,3,2,1,1\n60,1,1,1,1\n", 2, "high", "a high and a low around open and close"),
         (b"time,price,funding_rate\n0,1,1.1\n", 2, "funding_rate", "a fraction from -1 to 1"),
-        (gzip.compress(b"time,price\n0,1\n")[:-4], 1, "", "a whole gzip file"),
+        (gzip.compress(b"time,price\n0,1\n", mtime=0)[:-4], 1, "", "a whole gzip file"),
     ],
 )
 def test_every_fault_names_line_and_column(data: bytes, line: int, column: str, expected: str) -> None:
@@ -202,3 +204,10 @@ def test_prices_without_a_unit_are_an_error() -> None:
 def test_the_widest_price_is_read_and_a_time_of_thirteen_digits_is_milliseconds() -> None:
     """68,719,476,736 = 2^36 atoms a lot."""
     assert points(rows("time,price", "1099511627776,687194767.36")) == [(1_099_511_627, 2**36)]
+
+
+def test_a_price_above_the_most_is_an_error_with_its_place() -> None:
+    """8.01 x 100 = 801 is one above 800."""
+    assert [point.price for point in read(rows("time,price", "0,8"), "file.csv", 100, "", 800).points] == [800]
+    with pytest.raises(HistoryError, match=r"line 3, column price: .* 1 to 800 atoms a lot, the max_price of the feed"):
+        read(rows("time,price", "0,8", "60,8.01"), "file.csv", 100, "", 800)

@@ -394,7 +394,9 @@ def test_a_bad_price_file_names_line_and_column(tmp_path: Path, capsys: pytest.C
 def test_prices_that_the_feed_cannot_show_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The feed's cap is 10^9 atoms; a price of 10,000,001 at 100 atoms is above it, one of 10,000,000 is not."""
     name = prices(tmp_path, "time,price", "0,10000000", "60,10000001")
-    assert "1000000100 atoms a lot is above max_price" in refused(tmp_path, capsys, PLAIN, "--prices", f"BTC={name}")
+    message = refused(tmp_path, capsys, PLAIN, "--prices", f"BTC={name}")
+    assert f"error: {name}: line 3, column price: " in message
+    assert "1 to 1000000000 atoms a lot, the max_price of the feed, found '10000001'" in message
     name = prices(tmp_path, "time,price", "0,10000000")
     assert posts(result_of(tmp_path, PLAIN, "--all", "--prices", f"BTC={name}")) == [(1, 10**9)]
 

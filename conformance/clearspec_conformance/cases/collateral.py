@@ -243,8 +243,11 @@ def a_balance_reaches_2_to_62_and_no_further(box: Recorder) -> None:
     enrich(box)
     box.hand("observable.accounts.alice.balances.USD", 2**62, "4 x 2^60")
     box.do("alice", ev.Deposit("alice", "USD", 1), Reason.BALANCE_OUT_OF_RANGE)
-    box.hand("observable.accounts.alice.balances.USD", 2**62, "2^62 + 1 is out of range")
-    box.hand("observable.pools.main.custody.USD", 0, "nothing came in")
+    box.do("alice", ev.Transfer("alice", "b", "USD", 1))
+    box.do("alice", ev.Deposit("alice", "USD", 2), Reason.BALANCE_OUT_OF_RANGE)
+    box.do("alice", ev.Deposit("alice", "USD", 1))
+    box.hand("observable.accounts.alice.balances.USD", 2**62, "2^62 - 1 + 1")
+    box.hand("observable.pools.main.custody.USD", 1, "the one atom that came in")
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -466,6 +469,30 @@ def the_order_of_the_checks_of_a_withdrawal(box: Recorder) -> None:
     box.do("bob", ev.Withdraw("bob", "USD", 1001), Reason.BELOW_INITIAL_MARGIN)  # -1
     box.do("bob", ev.Withdraw("bob", "USD", 1000))
     box.hand("observable.accounts.bob.balances.USD", 0, "1000 - 1000")
+
+
+@case(
+    "collateral-withdraw-011",
+    "COLL-4",
+    "COLL-1",
+    "LEDG-4",
+    bug="a withdrawal asks for what all pools hold together",
+    effect="winners of one pool are paid with the money of another",
+    importance=CRITICAL,
+    start=with_side(),
+)
+def a_pool_pays_out_of_its_own_custody(box: Recorder) -> None:
+    box.price(2000, "ETH")
+    box.open("zoe", 5000, "side")
+    box.open("bob", 500)
+    box.open("alice")
+    box.do("alice", ev.Deposit("alice", "ETH", 1))
+    box.do("alice", ev.Withdraw("alice", "USD", 499))
+    box.do("bob", ev.Withdraw("bob", "USD", 2), Reason.INSUFFICIENT_CUSTODY)
+    box.do("bob", ev.Transfer("bob", "zoe", "USD", 2), Reason.INSUFFICIENT_CUSTODY)
+    box.do("bob", ev.Withdraw("bob", "USD", 1))
+    box.hand("observable.pools.main.custody.USD", 0, "500 - 499 - 1")
+    box.hand("observable.pools.side.custody.USD", 5000, "not touched")
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -991,6 +1018,22 @@ def the_price_of_stale_collateral_ends_at_one(box: Recorder) -> None:
     box.do("bob", ev.Convert("carol", "bob", "ETH", 947))
     box.hand("receipt.amounts.paid", 900, "947 x 1 x 95 % = 899.65, rounded up: just the debt of 900")
     box.hand("observable.accounts.alice.balances.ETH", 1000, "not for sale")
+
+
+@case(
+    "collateral-convert-014",
+    "COLL-8",
+    bug="a need of one atom is no need",
+    effect="the last atom of a debt cannot be repaid by anybody else",
+    start=no_market(negative_balance_limit=1),
+)
+def a_debt_of_one_atom_is_a_need(box: Recorder) -> None:
+    borrow(box, 1, 2, 1)  # 80 % of 2 = 1.6, rounded down 1
+    box.do("bob", ev.Convert("alice", "bob", "ETH", 1), Reason.NOT_CONVERTIBLE)
+    box.price(1, "ETH", 1)  # 80 % of 1 = 0.8, rounded down 0
+    box.do("bob", ev.Convert("alice", "bob", "ETH", 1))
+    box.hand("receipt.amounts.paid", 1, "95 % of 1, rounded up")
+    box.hand("observable.accounts.alice.balances.USD", 0, "-1 + 1")
 
 
 @case(

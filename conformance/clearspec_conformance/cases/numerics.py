@@ -7,8 +7,16 @@ from dataclasses import replace
 from clearspec import events as ev
 from clearspec.events import Reason
 from clearspec.formats import Importance
-from clearspec.parameters import Aggregation, InterestForm
-from clearspec.sandbox import FEED, LISTING, MARKET, POOL, TRADING, genesis
+from clearspec.parameters import (
+    Aggregation,
+    AssetParameters,
+    InterestForm,
+    MarginParameters,
+    MarketKind,
+    MarketParameters,
+    Tier,
+)
+from clearspec.sandbox import FEED, FUNDING, LIQUIDATION, LISTING, MARK, MARKET, PERCENT, POOL, TRADING, genesis
 from clearspec_conformance.vectors import Recorder, case, kernel_case
 
 THIRD = 333_333_333
@@ -275,6 +283,31 @@ kernel_case(
 )
 
 
+kernel_case(
+    "numerics-index-001",
+    "NUM-9",
+    "FUND-4",
+    kernel="accrued",
+    bug="a cumulative index grows without bound",
+    effect="size times index leaves 128 bits and what is owed wraps",
+    importance=Importance.CRITICAL,
+    calls=[  # a rate of 100 % of a price of 2 for a whole period is 2 atoms a lot
+        (
+            {"index": 2**60 - 2, "carry": 0, "rate": 10**9, "index_price": 2, "elapsed": 5, "period": 5},
+            {"index": 2**60, "carry": 0},
+        ),
+        (
+            {"index": 2**60 - 1, "carry": 0, "rate": 10**9, "index_price": 2, "elapsed": 5, "period": 5},
+            {"index": 2**60, "carry": 0},
+        ),
+        (
+            {"index": 1 - 2**60, "carry": 0, "rate": -(10**9), "index_price": 2, "elapsed": 5, "period": 5},
+            {"index": -(2**60), "carry": 0},
+        ),
+    ],
+)
+
+
 @case(
     "numerics-bounds-001",
     "NUM-9",
@@ -360,3 +393,73 @@ def the_greatest_position_is_bought(box: Recorder) -> None:
 def the_greatest_price_is_posted(box: Recorder) -> None:
     box.do("s1", ev.PostPrice("BTC", 2**36, 2**36))
     box.hand("observable.feeds.BTC", 2**36, "the cap of prices; a confidence of the whole price is within 100 %")
+
+
+SOURCES = tuple(f"s{place}" for place in range(31))
+UPPERS = (*range(7), 2**56)
+LONGEST = 2**32
+EXTREME = replace(
+    LISTING,
+    kind=MarketKind.FUTURE,
+    expiry=2**41,
+    parameters=MarketParameters(
+        replace(TRADING, max_position=2**40, max_open_interest=2**40),
+        MarginParameters(
+            tuple(Tier(upper, 10 * PERCENT, 5 * PERCENT) for upper in UPPERS),
+            2**60 - 1, 2**60, 10**9, 2**40, 2**33, LONGEST, 256,
+        ),
+        replace(MARK, window=2**16, variation_interval=LONGEST),
+        replace(
+            FUNDING, interval=LONGEST, period=LONGEST, max_gap=LONGEST, sample_interval=LONGEST, min_samples=512
+        ),
+        replace(LIQUIDATION, reward_budget=2**60, minimum=2**40, insurance_cap=2**60, budget_interval=LONGEST),
+        LONGEST,
+    ),
+)  # fmt: skip
+
+
+@case(
+    "numerics-bounds-006",
+    "NUM-9",
+    "EVENT-2",
+    bug="a parameter at its bound, or a list of the greatest length, is refused",
+    effect="a genesis inside its bounds does not load",
+    start=replace(
+        genesis(
+            pool=replace(POOL, collateral=(), budget_interval=LONGEST),
+            markets=(EXTREME,),
+            feeds=(
+                replace(
+                    FEED, sources=SOURCES, quorum=31, faulty=15, max_age=LONGEST, band=0, step_interval=LONGEST,
+                    max_price=2**16,
+                ),
+            ),
+        ),
+        assets=(AssetParameters("USD", 2**16),),
+    ),
+)  # fmt: skip
+def a_genesis_at_its_bounds_loads(box: Recorder) -> None:
+    for source in SOURCES[:-1]:
+        box.do(source, ev.PostPrice("BTC", 7, 0))
+    box.hand("receipt.amounts.index", 0, "30 posts of 31")
+    box.do(SOURCES[-1], ev.PostPrice("BTC", 7, 0))
+    box.hand("receipt.amounts.index", 7, "the median of 31 times 7")
+
+
+STEADY = genesis(pool=replace(POOL, collateral=()), markets=(), feeds=(replace(FEED, band=0),))
+
+
+@case(
+    "numerics-bounds-007",
+    "NUM-9",
+    "PARM-14",
+    bug="a loop over oracle steps has no bound, or the greatest number of steps is refused",
+    effect="one event keeps the engine busy for hours",
+    start=STEADY,
+)
+def steps_are_bounded_by_4096(box: Recorder) -> None:
+    for name, interval, expect in (("A", 4096, Reason.OUTSIDE_ENVELOPE), ("B", 4095, None)):
+        mark = replace(MARK, variation_interval=interval)
+        listing = replace(LISTING, market=name, parameters=replace(MARKET, mark=mark))
+        box.do("admin", ev.ListMarket(listing), expect)
+    box.hand("observable.markets.B.open_interest", 0, "listed: 4095 s of one-second steps and one more are 4096")

@@ -1,0 +1,320 @@
+"""What a run of mutants came to: scores per chapter and rule, survivors, and the page that holds them."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from clearspec.rules import CHAPTERS
+from clearspec_command.failures import BadInput
+from clearspec_conformance.mutants import Arena, Trial, Wrong, judged, shared, zoo_candidates, zoo_folder
+from clearspec_conformance.mutation import Generated
+from clearspec_conformance.verdicts import rule_order
+
+LEAST = 95
+"""Score in percent that every chapter must reach."""
+
+KILLERS = 3
+"""Vectors that are named for a wrong clearinghouse."""
+
+BROKEN = ("raises AttributeError", "raises NameError", "raises TypeError", "it does not load")
+"""How a mutant ends that is no program at all: it is left out of the score."""
+
+UNREACHED = "no vector reaches the line"
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A generated mutant, its trial, how many vectors reach it, and why it is equivalent, if it is said to be."""
+
+    mutant: Generated
+    trial: Trial
+    reached_by: int
+    reason: str
+
+    @property
+    def broken(self) -> bool:
+        """Whether the mutant is no program."""
+        return self.trial.killed and any(word in self.trial.kills[0].by for word in BROKEN)
+
+    @property
+    def killed(self) -> bool:
+        """Whether a vector tells it from the reference."""
+        return self.trial.killed and not self.broken
+
+    @property
+    def equivalent(self) -> bool:
+        """Whether it survives as it must."""
+        return not self.trial.killed and bool(self.reason)
+
+    @property
+    def survived(self) -> bool:
+        """Whether it survives though it should not."""
+        return not self.trial.killed and not self.reason
+
+
+@dataclass(frozen=True, slots=True)
+class Caged:
+    """A wrong clearinghouse of the zoo and its trial."""
+
+    wrong: Wrong
+    trial: Trial
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """Mutants by what came of them."""
+
+    killed: int
+    survived: int
+    equivalent: int
+    broken: int
+
+    @property
+    def percent(self) -> float:
+        """Killed of those that a vector could kill."""
+        counted = self.killed + self.survived
+        return 100.0 * self.killed / counted if counted else 100.0
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What a run came to: the zoo, the generated mutants, and what is wrong with the list of equivalents."""
+
+    vectors: int
+    zoo: tuple[Caged, ...]
+    generated: tuple[Judged, ...]
+    faults: tuple[str, ...]
+
+    @property
+    def failed(self) -> list[str]:
+        """Why the run fails, a line each."""
+        lines = [f"{cage.wrong.name} survives" for cage in self.zoo if not cage.trial.killed]
+        scores = by_chapter(self.generated).items()
+        lines += [f"{name}: {score.percent:.1f} %, below {LEAST} %" for name, score in scores if score.percent < LEAST]
+        return lines + list(self.faults)
+
+
+def score_of(judged_mutants: Iterable[Judged]) -> Score:
+    """Count mutants."""
+    found = list(judged_mutants)
+    tests: Sequence[Callable[[Judged], bool]] = (
+        lambda one: one.killed,
+        lambda one: one.survived,
+        lambda one: one.equivalent,
+        lambda one: one.broken,
+    )
+    return Score(*(sum(test(one) for one in found) for test in tests))
+
+
+def by_chapter(mutants: Sequence[Judged]) -> dict[str, Score]:
+    """Chapter to score, in order of chapters."""
+    present = [name for name in CHAPTERS.values() if any(one.mutant.chapter == name for one in mutants)]
+    return {name: score_of(one for one in mutants if one.mutant.chapter == name) for name in present}
+
+
+def by_rule(mutants: Sequence[Judged]) -> dict[str, Score]:
+    """Rule to the score of the functions that implement it."""
+    rules = sorted({rule for one in mutants for rule in one.mutant.rules}, key=rule_order)
+    return {rule: score_of(one for one in mutants if rule in one.mutant.rules) for rule in rules}
+
+
+# Equivalents
+
+
+def read_equivalents(path: Path | None = None) -> dict[str, str]:
+    """Name of a mutant to why no vector can kill it, from the hand-kept file.
+
+    Raises:
+        BadInput: the file is not as it must be.
+    """
+    place = path or zoo_folder() / "equivalent.toml"
+    try:
+        tables = tomllib.loads(place.read_text(encoding="utf-8"))
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise BadInput(f"{place}: {error}") from None
+    found = {name: reason for table in tables.values() for name, reason in table.items()}
+    for name, reason in found.items():
+        if not isinstance(reason, str) or not reason:
+            raise BadInput(f"{place}: {name}: expected a reason")
+    return found
+
+
+def faults_of(mutants: Sequence[Judged], reasons: Mapping[str, str], modules: Sequence[str]) -> Iterator[str]:
+    """Entries among the equivalents that name no mutant, or one that a vector kills."""
+    known = {one.mutant.name: one for one in mutants}
+    for name in reasons:
+        if name.partition(".")[0].partition(":")[0] not in modules:
+            continue
+        if name not in known:
+            yield f"equivalent.toml names no mutant: {name}"
+        elif known[name].trial.killed:
+            yield f"equivalent.toml names a mutant that is killed by {known[name].trial.kills[0].vector}: {name}"
+
+
+# The run
+
+
+def run_zoo(arena: Arena, entries: Sequence[Wrong], jobs: int, told: Callable[[], None]) -> tuple[Caged, ...]:
+    """Try every wrong clearinghouse."""
+
+    def one(place: int) -> Trial:
+        patches = entries[place].patches()
+        return judged(arena, patches, zoo_candidates(arena, entries[place], patches), KILLERS)
+
+    found = []
+    for entry, trial in zip(entries, shared(one, len(entries), jobs), strict=True):
+        told()
+        found.append(Caged(entry, trial))
+    return tuple(found)
+
+
+def run_generated(
+    arena: Arena, mutants: Sequence[Generated], reasons: Mapping[str, str], jobs: int, told: Callable[[], None]
+) -> tuple[Judged, ...]:
+    """Try every generated mutant."""
+    reach = [arena.candidates(mutant.chapter, mutant.lines) for mutant in mutants]
+
+    def one(place: int) -> Trial:
+        return judged(arena, [mutants[place].patch], reach[place])
+
+    found = []
+    for place, trial in enumerate(shared(one, len(mutants), jobs)):
+        told()
+        mutant = mutants[place]
+        found.append(Judged(mutant, trial, len(reach[place]), reasons.get(mutant.name, "")))
+    return tuple(found)
+
+
+# The page
+
+INTRODUCTION = """# Mutation
+
+How much the vectors catch. Two kinds of wrong clearinghouse are made from the reference and played against the vectors:
+
+- the **zoo**: mistakes that somebody could make, or has made, each with its story (`conformance/mutants/*.py`);
+- **generated** mutants: every comparison, bound, number, product, rounding, argument and statement of the chapters'
+  modules changed, one at a time.
+
+A mutant is killed when a receipt (reason, amounts, postings) or an observable snapshot differs. A generated mutant
+whose change nothing that a vector holds can show is *equivalent*; each stands in `conformance/mutants/equivalent.toml`
+with the reason. A mutant that is no program (a name or a type that does not fit) is *broken*. Neither counts in the
+score, which is killed over killed and survived.
+
+This page is written by `clearspec mutants --write`. An id is module, line, column and operator.
+"""
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """A table in Markdown."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(str(cell).replace("|", "\\|") for cell in row) + " |" for row in lines) + "\n"
+
+
+def score_rows(scores: Mapping[str, Score]) -> Iterator[tuple[object, ...]]:
+    """A row for each score."""
+    for name, score in scores.items():
+        counts = (score.killed, score.survived, score.equivalent, score.broken)
+        yield (name, *counts, f"{score.percent:.1f} %")
+
+
+def page(run: Run) -> str:
+    """The page of a run, in Markdown, without its date."""
+    head = ("killed", "survived", "equivalent", "broken", "score")
+    total = score_of(run.generated)
+    parts = [
+        INTRODUCTION,
+        "## Score per chapter\n",
+        table(("chapter", *head), [*score_rows(by_chapter(run.generated)), *score_rows({"**all**": total})]),
+        "## The zoo\n",
+        table(("wrong clearinghouse", "what is wrong", "killed by"), (_zoo_row(cage) for cage in run.zoo)),
+        "## Score per rule\n",
+        table(("rule", *head), score_rows(by_rule(run.generated))),
+        "## Survivors\n",
+        _survivors(run),
+        "## Equivalent mutants\n",
+        table(("mutant", "why no vector can kill it"), _equivalent_rows(run)),
+    ]
+    return "\n".join(parts)
+
+
+def _zoo_row(cage: Caged) -> tuple[str, str, str]:
+    """A wrong clearinghouse in a row."""
+    killers = ", ".join(kill.vector or kill.by for kill in cage.trial.kills) or "**SURVIVES**"
+    story = f"{cage.wrong.story} *{cage.wrong.incident}*" if cage.wrong.incident else cage.wrong.story
+    return f"{cage.wrong.name} ({cage.wrong.chapter})", story, killers
+
+
+def _survivors(run: Run) -> str:
+    """Every survivor in a row."""
+    rows = [
+        (f"`{one.mutant.id}`", code(place_of(one.mutant)), code(one.mutant.before), code(one.mutant.after), seen(one))
+        for one in run.generated
+        if one.survived
+    ]
+    return table(("id", "function", "source", "instead", "vectors that reach it"), rows) if rows else "None.\n"
+
+
+def _equivalent_rows(run: Run) -> Iterator[tuple[str, str]]:
+    """Every equivalent in a row."""
+    return ((code(one.mutant.name), one.reason) for one in run.generated if one.equivalent)
+
+
+def place_of(mutant: Generated) -> str:
+    """The function of a mutant, with its module."""
+    return f"{mutant.module}.{mutant.function}" if mutant.function else mutant.module
+
+
+def seen(one: Judged) -> str:
+    """How many vectors reach a mutant."""
+    return str(one.reached_by) if one.reached_by else UNREACHED
+
+
+def code(text: str) -> str:
+    """Text as code."""
+    return f"`{text}`"
+
+
+def document(run: Run) -> dict[str, Any]:
+    """A run as a JSON document."""
+    return {
+        "vectors": run.vectors,
+        "zoo": [
+            {
+                "name": cage.wrong.name,
+                "chapter": cage.wrong.chapter,
+                "killed_by": [k.vector or k.by for k in cage.trial.kills],
+            }
+            for cage in run.zoo
+        ],
+        "chapters": {name: _score(score) for name, score in by_chapter(run.generated).items()},
+        "rules": {name: _score(score) for name, score in by_rule(run.generated).items()},
+        "mutants": [_mutant(one) for one in run.generated],
+        "failed": run.failed,
+    }
+
+
+def _score(score: Score) -> dict[str, Any]:
+    """A score as a JSON object."""
+    counts = {"killed": score.killed, "survived": score.survived, "equivalent": score.equivalent}
+    return {**counts, "broken": score.broken, "percent": round(score.percent, 1)}
+
+
+def _mutant(one: Judged) -> dict[str, Any]:
+    """A generated mutant as a JSON object."""
+    verdicts = {"killed": one.killed, "broken": one.broken, "equivalent": one.equivalent, "survived": one.survived}
+    mutant, kills = one.mutant, one.trial.kills
+    return {
+        "id": mutant.id,
+        "name": mutant.name,
+        "chapter": mutant.chapter,
+        "rules": list(mutant.rules),
+        "verdict": next(name for name, holds in verdicts.items() if holds),
+        "killed_by": kills[0].vector if kills else "",
+        "by": kills[0].by if kills else "",
+        "reached_by": one.reached_by,
+        "reason": one.reason,
+    }
