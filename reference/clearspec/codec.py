@@ -29,6 +29,11 @@ INTEGER = re.compile(r"0|-?[1-9][0-9]{0,39}", re.ASCII)
 TAGS: dict[type, str] = {}
 """Records that are written as an object with one key, their tag."""
 
+WIDE: set[type] = set()
+"""Records whose integers are decoded within 128 bits alone, for a later check gives their bounds (EVENT-5)."""
+
+WIDEST = Bounds(-(2**126), 2**126)
+
 
 class Fault(StrEnum):
     """What is wrong with an input (EVENT-3)."""
@@ -176,9 +181,9 @@ def _boolean(raw: Any, path: str) -> bool:
     return raw
 
 
-def _array(item: Any, longest: int) -> Decoder:
+def _array(item: Any, longest: int, wide: bool) -> Decoder:
     """Decode a list of at most ``longest`` items."""
-    one = decoder(item)
+    one = decoder(item, wide)
 
     def decode(raw: Any, path: str) -> tuple[Any, ...]:
         _refuse_misfit(raw, path)
@@ -199,9 +204,9 @@ def _require_object(raw: Any, path: str) -> dict[str, Any]:
     return raw
 
 
-def _mapping(key: Any, value: Any) -> Decoder:
+def _mapping(key: Any, value: Any, wide: bool) -> Decoder:
     """Decode an object whose keys are data."""
-    decode_key, decode_value = decoder(key), decoder(value)
+    decode_key, decode_value = decoder(key, wide), decoder(value, wide)
 
     def decode(raw: Any, path: str) -> dict[str, Any]:
         found = _require_object(raw, path)
@@ -210,10 +215,11 @@ def _mapping(key: Any, value: Any) -> Decoder:
     return decode
 
 
-def _record(kind: type) -> Decoder:
+def _record(kind: type, wide: bool) -> Decoder:
     """Decode an object with exactly the fields of a record; a field with a default may be absent."""
     hints = get_type_hints(kind, include_extras=True)
-    decoders = {item.name: decoder(hints[item.name]) for item in fields(kind)}
+    wide = wide or kind in WIDE
+    decoders = {item.name: decoder(hints[item.name], wide) for item in fields(kind)}
     needed = [item.name for item in fields(kind) if item.default is MISSING and item.default_factory is MISSING]
 
     def decode(raw: Any, path: str) -> Any:
@@ -229,9 +235,9 @@ def _record(kind: type) -> Decoder:
     return decode
 
 
-def _tagged(kinds: tuple[type, ...]) -> Decoder:
+def _tagged(kinds: tuple[type, ...], wide: bool) -> Decoder:
     """Decode an object with one key: the name of one of several records."""
-    decoders = {TAGS[kind]: _record(kind) for kind in kinds}
+    decoders = {TAGS[kind]: _record(kind, wide) for kind in kinds}
 
     def decode(raw: Any, path: str) -> Any:
         found = _require_object(raw, path)
@@ -245,9 +251,9 @@ def _tagged(kinds: tuple[type, ...]) -> Decoder:
     return decode
 
 
-def _optional(kind: Any) -> Decoder:
+def _optional(kind: Any, wide: bool) -> Decoder:
     """Decode ``null`` or a value."""
-    one = decoder(kind)
+    one = decoder(kind, wide)
     return lambda raw, path: None if raw is None else one(raw, path)
 
 
@@ -292,19 +298,19 @@ def shape(hint: Any) -> Shape:
 
 
 @cache
-def decoder(hint: Any) -> Decoder:
-    """The decoder of a type."""
+def decoder(hint: Any, wide: bool = False) -> Decoder:
+    """The decoder of a type; with ``wide`` every integer is decoded within 128 bits, whatever its field's bounds."""
     kind = shape(hint)
     makers: dict[str, Callable[[], Decoder]] = {
-        "integer": lambda: _integer(kind.extra),
+        "integer": lambda: _integer(WIDEST if wide else kind.extra),
         "text": lambda: _text(kind.extra),
         "boolean": lambda: _boolean,
-        "array": lambda: _array(kind.inner[0], kind.extra),
-        "mapping": lambda: _mapping(*kind.inner),
-        "optional": lambda: _optional(kind.inner[0]),
-        "tagged": lambda: _tagged(kind.inner),
+        "array": lambda: _array(kind.inner[0], kind.extra, wide),
+        "mapping": lambda: _mapping(kind.inner[0], kind.inner[1], wide),
+        "optional": lambda: _optional(kind.inner[0], wide),
+        "tagged": lambda: _tagged(kind.inner, wide),
         "enumeration": lambda: _enumeration(kind.inner[0]),
-        "record": lambda: _record(kind.inner[0]),
+        "record": lambda: _record(kind.inner[0], wide),
     }
     return makers[kind.form]()
 

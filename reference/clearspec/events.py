@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
-from clearspec.codec import TAGS, shape
+from clearspec.codec import TAGS, WIDE, shape
 from clearspec.fields import (
     Amount,
     Bounds,
@@ -520,6 +520,9 @@ class Outcome:
 
     accounts: tuple[str, ...] = ()
     amounts: Mapping[str, int] = field(default_factory=dict)
+
+
+WIDE.add(Event)
 
 
 def bounds_of(record: type) -> tuple[tuple[str, int, int], ...]:

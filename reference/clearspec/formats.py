@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated
 
+from clearspec.codec import WIDE
 from clearspec.events import REASONS, Action, Event, Genesis, Reason, Receipt
 from clearspec.fields import (
     Amount,
@@ -75,6 +76,9 @@ class ReceiptRecord:
     accounts: tuple[Id, ...]
     amounts: Mapping[Id, Wide]
     postings: tuple[PostingRecord, ...]
+
+
+WIDE.add(ReceiptRecord)
 
 
 @rule("EVENT-1", "LEDG-2")

@@ -52,8 +52,8 @@ CASES = [
     (changed(AMOUNT, "1e3"), Fault.NOT_AN_INTEGER, f"$.{AMOUNT}"),
     (changed(AMOUNT, "٣"), Fault.NOT_AN_INTEGER, f"$.{AMOUNT}"),
     (changed(AMOUNT, "9" * 1_000_000), Fault.NOT_AN_INTEGER, f"$.{AMOUNT}"),
-    (changed(AMOUNT, "0"), Fault.OUT_OF_RANGE, f"$.{AMOUNT}"),
-    (changed(AMOUNT, str(2**60 + 1)), Fault.OUT_OF_RANGE, f"$.{AMOUNT}"),
+    (changed(AMOUNT, str(2**126 + 1)), Fault.OUT_OF_RANGE, f"$.{AMOUNT}"),
+    (changed(AMOUNT, str(-(2**126) - 1)), Fault.OUT_OF_RANGE, f"$.{AMOUNT}"),
     (changed("actor", ""), Fault.BAD_TEXT, "$.actor"),
     (changed("actor", "a b"), Fault.BAD_TEXT, "$.actor"),
     (changed("actor", "a\n"), Fault.BAD_TEXT, "$.actor"),
@@ -84,6 +84,12 @@ def test_fault_and_path(text: str, fault: Fault, path: str) -> None:
     assert len(str(caught.value)) < 1000
     record = apply_document(Sandbox().state, text)
     assert (record.reason, record.subject) == ("malformed", path)
+
+
+@pytest.mark.parametrize("amount", ["0", "-1", str(2**60 + 1), str(2**126)])
+def test_an_event_decodes_within_128_bits_and_apply_gives_its_bounds(amount: str) -> None:
+    record = apply_document(Sandbox().state, changed(AMOUNT, amount))
+    assert (record.reason, record.subject) == ("field_out_of_range", "amount")
 
 
 def test_bytes_that_are_not_utf8() -> None:

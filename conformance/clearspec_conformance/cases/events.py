@@ -8,7 +8,7 @@ from typing import Any
 from clearspec import events as ev
 from clearspec.events import Reason
 from clearspec.formats import Importance
-from clearspec.parameters import InterestForm
+from clearspec.parameters import InterestForm, Tier
 from clearspec.sandbox import ETH_FEED, FEED, FUNDING, LISTING, MARKET, PERCENT, POOL, genesis
 from clearspec.state import MarketStatus
 from clearspec_conformance.cases.ledger import BARE, BARE_POOL, with_fees
@@ -602,3 +602,152 @@ def a_rejected_event_has_no_postings(box: Recorder) -> None:
     box.trade("alice", "bob", 10, 100)
     box.hand("receipt.amounts.taker_fee", 10, "1 % of 1000")
     box.hand("receipt.postings.0.amount", 10, "alice to the treasury, the only posting")
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Ranges of fields
+
+A, P, S, D = 2**60, 2**36, 2**40, 2**32
+
+OUT_OF_RANGE: tuple[tuple[str, str, Any], ...] = (
+    ("deposit", "alice", lambda n: ev.Deposit("alice", "USD", n)),
+    ("withdraw", "alice", lambda n: ev.Withdraw("alice", "USD", n)),
+    ("transfer", "alice", lambda n: ev.Transfer("alice", "bob", "USD", n)),
+    ("convert", "alice", lambda n: ev.Convert("bob", "alice", "ETH", n)),
+    ("contribute", "alice", lambda n: ev.Contribute("main", ev.Fund.INSURANCE_FUND, n)),
+    ("cover_loss", "admin", lambda n: ev.CoverLoss("main", ev.Cover.OUTSIDE, n)),
+    ("collect_fees", "admin", lambda n: ev.CollectFees("main", n)),
+)
+"""Actions with an amount of 1 .. 2^60."""
+
+
+@case(
+    "events-range-001",
+    "EVENT-5",
+    "NUM-9",
+    bug="an amount of nothing, below nothing or above 2^60 is applied",
+    effect="a withdrawal of a negative amount is a deposit of money that is not there; a large one wraps",
+    importance=CRITICAL,
+    start=ONE_MARKET,
+)
+def amounts_are_from_1_to_2_to_60(box: Recorder) -> None:
+    box.open("alice", 100)
+    box.open("bob", 100)
+    for _, actor, action in OUT_OF_RANGE:
+        for amount in (-1, 0, A + 1):
+            box.do(actor, action(amount), Reason.FIELD_OUT_OF_RANGE)
+    box.hand("observable.accounts.alice.balances.USD", 100, "nothing was accepted")
+
+
+@case(
+    "events-range-002",
+    "EVENT-5",
+    "NUM-9",
+    bug="prices, sizes and notices outside their bounds are applied",
+    effect="a price of nothing divides by nothing; a size below nothing turns a purchase into a sale",
+    importance=CRITICAL,
+    start=ONE_MARKET,
+)
+def prices_sizes_and_notices_have_bounds(box: Recorder) -> None:
+    box.price(100)
+    box.open("alice", 100)
+    box.open("bob", 100)
+    box.time = 10
+    for price in (0, P + 1):
+        box.do("s1", ev.PostPrice("BTC", price, 0), Reason.FIELD_OUT_OF_RANGE)
+        box.do("venue", ev.PostBook(PERP, price, 100), Reason.FIELD_OUT_OF_RANGE)
+        box.do("venue", ev.PostBook(PERP, 100, price), Reason.FIELD_OUT_OF_RANGE)
+        box.do("venue", ev.Trade(PERP, "alice", "bob", 1, price, ev.Side.SELLER), Reason.FIELD_OUT_OF_RANGE)
+    for confidence in (-1, P + 1):
+        box.do("s1", ev.PostPrice("BTC", 100, confidence), Reason.FIELD_OUT_OF_RANGE)
+    for size in (-1, 0, S + 1):
+        box.do("venue", ev.Trade(PERP, "alice", "bob", size, 100, ev.Side.SELLER), Reason.FIELD_OUT_OF_RANGE)
+        box.do("bob", ev.Liquidate("alice", "bob", PERP, size), Reason.FIELD_OUT_OF_RANGE)
+    for notice in (0, D + 1):
+        box.do("admin", ev.Delist(PERP, notice), Reason.FIELD_OUT_OF_RANGE)
+    box.do("s1", ev.PostPrice("BTC", 101, P))
+    box.hand("receipt.amounts.index", 100, "a confidence of 2^36 is in range, and does not count")
+
+
+@case(
+    "events-range-003",
+    "EVENT-5",
+    "NUM-9",
+    bug="sequence or time outside their bounds are applied",
+    effect="no event can follow",
+    importance=CRITICAL,
+    start=BARE,
+)
+def sequence_and_time_have_bounds(box: Recorder) -> None:
+    opened(box)
+    deposit(box, "a", 2**62 + 1, 0, 1, Reason.FIELD_OUT_OF_RANGE)
+    deposit(box, "a", 2, 2**40 + 1, 1, Reason.FIELD_OUT_OF_RANGE)
+    deposit(box, "a", 0, 0, 1, Reason.SEQUENCE_NOT_INCREASING)
+    deposit(box, "a", 2, -1, 1, Reason.TIME_DECREASING)
+    deposit(box, "a", 2**62 + 1, -1, 0, Reason.TIME_DECREASING)
+    deposit(box, "open", 2**62 + 1, 0, 0, Reason.DUPLICATE_EVENT)
+    deposit(box, "a", 2, 0, 1)
+    box.hand("observable.accounts.alice.balances.USD", 1, "only the last was accepted")
+
+
+@case(
+    "events-range-004",
+    "EVENT-5",
+    "EVENT-6",
+    bug="the range of fields is checked after the checks of the action",
+    effect="two engines give different reasons for one event",
+    importance=MESSAGE,
+    start=ONE_MARKET,
+)
+def ranges_come_before_the_checks_of_the_action(box: Recorder) -> None:
+    box.do("eve", ev.Deposit("ghost", "DOGE", 0), Reason.FIELD_OUT_OF_RANGE)
+    box.do("eve", ev.Deposit("ghost", "DOGE", 1), Reason.UNKNOWN_ACCOUNT)
+    box.do("eve", ev.Delist("DOGE", 0), Reason.FIELD_OUT_OF_RANGE)
+    box.do("eve", ev.Delist("DOGE", 1), Reason.UNAUTHORISED)
+    bad = replace(MARKET, trading=replace(MARKET.trading, max_position=0))
+    box.do("eve", ev.SetParameters("DOGE", bad), Reason.FIELD_OUT_OF_RANGE)
+    box.do("eve", ev.SetParameters("DOGE", MARKET), Reason.UNAUTHORISED)
+    box.open("alice", 1)
+    box.hand("observable.accounts.alice.balances.USD", 1, "0 + 1")
+
+
+def changed(section: str, **fields: int) -> Any:
+    """The market's parameters with changed fields of one section."""
+    return replace(MARKET, **{section: replace(getattr(MARKET, section), **fields)})
+
+
+@case(
+    "events-range-005",
+    "EVENT-5",
+    "NUM-9",
+    bug="fields of records inside an action are not checked",
+    effect="a listing or a change of parameters brings a number in that no rule was made for",
+    importance=CRITICAL,
+    start=genesis(pool=BARE_POOL, markets=(), feeds=(FEED,)),
+)
+def records_inside_an_action_have_bounds(box: Recorder) -> None:
+    one = 10**9
+    for parameters in (
+        changed("trading", max_position=S + 1),
+        changed("trading", maker_fee=-one - 1),
+        changed("trading", price_band=one),
+        changed("margin", multiplier=one - 1),
+        changed("margin", multiplier=2**33 + 1),
+        changed("margin", gap_steps=257),
+        changed("margin", size_unit=0),
+        replace(MARKET, margin=replace(MARKET.margin, tiers=(Tier(2**56 + 1, one, one),))),
+        replace(MARKET, margin=replace(MARKET.margin, tiers=(Tier(2**56, 0, 0),))),
+        changed("mark", window=0),
+        changed("mark", window=2**16 + 1),
+        changed("funding", period=0),
+        changed("funding", min_samples=513),
+        changed("liquidation", close_factor=0),
+        changed("liquidation", insurance_cap=A + 1),
+        replace(MARKET, settlement_window=D + 1),
+    ):
+        box.do("admin", ev.ListMarket(replace(LISTING, parameters=parameters)), Reason.FIELD_OUT_OF_RANGE)
+    for expiry in (-1, 2**41 + 1):
+        box.do("admin", ev.ListMarket(replace(LISTING, expiry=expiry)), Reason.FIELD_OUT_OF_RANGE)
+    box.do("admin", ev.ListMarket(LISTING))
+    box.do("admin", ev.SetParameters(PERP, changed("mark", window=0)), Reason.FIELD_OUT_OF_RANGE)
+    box.hand("observable.markets.BTC-PERP.open_interest", 0, "only the listing in range was accepted")

@@ -327,12 +327,14 @@ def another_account_of_the_owner_is_an_ordinary_account(box: Recorder) -> None:
     "liquidation-bounds-001",
     "LIQ-1",
     "NUM-9",
-    bug="the greatest size is refused, or does not fit its type",
-    effect="who asks for all of a position is turned away, or a size wraps",
+    bug="a size of nothing or one above 2^40 is taken, or 2^40 is refused",
+    effect="a liquidation closes nothing, or a size wraps",
     start=world(),
 )
-def the_greatest_size_may_be_asked_for(box: Recorder) -> None:
+def the_size_asked_for_is_in_range(box: Recorder) -> None:
     fallen(box, 970)
+    box.do("k", ev.Liquidate("x", "k", PERP, 0), Reason.FIELD_OUT_OF_RANGE)
+    box.do("k", ev.Liquidate("x", "k", PERP, SIZE_MAX + 1), Reason.FIELD_OUT_OF_RANGE)
     box.do("k", ev.Liquidate("x", "k", PERP, SIZE_MAX))
     box.hand(amount("closed"), 2, "(76 + 2) / 7 % / 970 = 1.15, 2, however much is asked for")
 

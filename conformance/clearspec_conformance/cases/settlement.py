@@ -157,11 +157,13 @@ def a_future_is_brought_forward(box: Recorder) -> None:
 @case(
     "settlement-delist-005",
     "SETTLE-1",
-    bug="the expiry of the longest notice does not fit its type",
-    effect="the time of settlement wraps into the past",
+    bug="no notice, or one above 2^32 s, is taken, or the expiry of the longest one does not fit its type",
+    effect="a market ends without a warning, or the time of settlement wraps into the past",
     start=world(),
 )
-def the_longest_notice_is_allowed(box: Recorder) -> None:
+def a_notice_is_in_range(box: Recorder) -> None:
+    box.do("admin", ev.Delist(PERP, 0), Reason.FIELD_OUT_OF_RANGE)
+    box.do("admin", ev.Delist(PERP, DURATION_MAX + 1), Reason.FIELD_OUT_OF_RANGE)
     box.do("admin", ev.Delist(PERP, DURATION_MAX))
     box.hand(amount("expiry"), 4_294_967_896, "2^32 + 600")
 
@@ -305,6 +307,51 @@ def the_basis_fades_with_the_window(box: Recorder) -> None:
     box.hand(f"{MARKET}.mark", 1000, "nothing is left after expiry")
     fix(box, 2101)
     box.hand(amount("settlement_price"), 1000, "the basis does not enter it")
+
+
+@case(
+    "settlement-fix-006",
+    "SETTLE-3",
+    "MARG-6",
+    bug="the mark stays where the last price left it",
+    effect="equities, and what is missing of a loss, count a price that nobody is paid",
+    importance=CRITICAL,
+    start=world(future(expiry=2000, window=600, mark={"band": 3_000_000})),
+)
+def the_settlement_price_becomes_the_mark(box: Recorder) -> None:
+    enter(box, w=10_000, d=1200)
+    box.trade("d", "w", 10, 1000, "FUT")
+    box.price(1000, time=1390)
+    box.do("venue", ev.PostBook("FUT", 990, 990))
+    box.hand(amount("mark"), 997, "the basis is -10, in a band of 0.3 % of 1000 = 3")
+    fix(box, 2000)
+    box.hand(amount("settlement_price"), 1000, "the index for all of the window")
+    box.hand(f"{MARKET}.mark", 1000, "the settlement price")
+
+
+FUT_AND_ETHER = sb.genesis(
+    pool=POOL,
+    markets=(future(), replace(listed("ETH-PERP"), feed="ETH")),
+    feeds=(FEED, replace(FEED, feed="ETH")),
+)
+
+
+@case(
+    "settlement-fix-007",
+    "SETTLE-3",
+    "MARG-5",
+    bug="a settlement price becomes stale like a mark",
+    effect="an account loses half of what it has while it waits for its position to be settled",
+    importance=CRITICAL,
+    start=FUT_AND_ETHER,
+)
+def a_settlement_price_never_becomes_stale(box: Recorder) -> None:
+    enter(box, w=10_000, d=1100)
+    box.trade("d", "w", 10, 1000, "FUT")
+    fix(box)
+    box.price(1000, "ETH", time=50_000)
+    box.trade("d", "w", 1, 1000, "ETH-PERP")
+    box.hand(size("d", "ETH-PERP"), 1, "1100 covers 10 % of 10 x 1000 and of 1000, without an age penalty")
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -503,6 +550,29 @@ def a_winning_long_settles_before_the_loser(box: Recorder) -> None:
 
 
 @case(
+    "settlement-residual-001",
+    "SETTLE-4",
+    "SETTLE-6",
+    bug="all positions count as settled when the settled lots cancel out",
+    effect="the first pair is paid before the losses of the others have come in",
+    importance=CRITICAL,
+    start=FUTURE,
+)
+def a_settled_pair_is_not_the_whole_market(box: Recorder) -> None:
+    enter(box, w=10_000, v=10_000, d=1000, e=1200)
+    box.trade("d", "w", 10, 1000, "FUT")
+    box.trade("e", "v", 10, 1000, "FUT")
+    box.drive(890)
+    fix(box)
+    settle(box, "w", "e")
+    box.hand(amount("collected"), 1100, "of 1200; settled lots -10 + 10, open interest 10")
+    box.do("anyone", ev.PayClaim("w", "FUT"), Reason.POSITIONS_REMAIN)
+    settle(box, "d", "v")
+    pay(box, "w")
+    box.hand(amount("paid"), 1050, "2100 x 1100 / 2200")
+
+
+@case(
     "settlement-zero-001",
     "SETTLE-4",
     "SETTLE-6",
@@ -549,13 +619,15 @@ def a_gain_of_nothing_is_no_claim(box: Recorder) -> None:
     bug="checks come in another order, or a settled position is settled again",
     effect="two engines give different reasons for one event, or a gain is claimed twice",
     importance=CRITICAL,
-    start=with_ether(listed(), future()),
+    start=with_ether(listed(), future(), future(market="FUT-2")),
 )
 def checks_of_settling_come_in_order(box: Recorder) -> None:
     box.price(49, "ETH")
     enter(box, w=10_000, d=1000, c=0)
     box.do("d", ev.Deposit("d", "ETH", 2))
     box.trade("d", "w", 10, 1000, "FUT")
+    box.open("k", 1000)
+    box.trade("k", "w", 1, 1000, "FUT-2")
     box.drive(890)
     box.do("anyone", ev.SettlePosition("ghost", "NONE"), Reason.UNKNOWN_MARKET)
     box.do("anyone", ev.SettlePosition("ghost", "FUT"), Reason.UNKNOWN_ACCOUNT)
@@ -564,6 +636,8 @@ def checks_of_settling_come_in_order(box: Recorder) -> None:
     fix(box)
     box.do("anyone", ev.SettlePosition("c", "FUT"), Reason.NO_POSITION)
     box.do("anyone", ev.SettlePosition("d", "FUT"), Reason.COLLATERAL_REMAINS)  # 98 - 100
+    fix(box, market="FUT-2")
+    box.do("anyone", ev.SettlePosition("d", "FUT-2"), Reason.NO_POSITION)  # its collateral remains too
     settle(box, "w")
     box.hand(amount("claim"), 1100, "10000 - 8900")
     box.do("anyone", ev.SettlePosition("w", "FUT"), Reason.NO_POSITION)
@@ -722,6 +796,7 @@ for place, (order, from_insurance, from_skin) in enumerate(
         ((OWN,), 0, 60),
         ((INSURANCE, OWN, TEAR_UP, GAINS), 60, 40),
         ((OWN, INSURANCE), 40, 60),
+        ((INSURANCE, TEAR_UP, GAINS), 60, 0),
     ),
     start=1,
 ):
@@ -932,6 +1007,110 @@ def what_is_missing_is_at_most_the_result(box: Recorder) -> None:
     box.hand(amount("loss"), 1100, "10 x 110, without the funding")
     box.hand(amount("collected"), 990, "1100 - 110: the deficit is 1100 + 10 - 1000")
     box.hand(cash("d"), 0, "1000 - 10 - 990")
+
+
+def indebted(box: Recorder, side: int, price: int, ether: int = 900) -> None:
+    """``d`` holds one lot of a delisted perpetual from 1000 and owes 900 less what its ETH was sold for.
+
+    Funding of one atom a lot was accrued: the long owes it, the short is owed it.
+    """
+    box.price(2000, "ETH")
+    enter(box, w=10_000, d=0)
+    box.do("d", ev.Deposit("d", "ETH", 1))
+    box.do("d", ev.Withdraw("d", "USD", 900))
+    box.trade(*(("d", "w") if side > 0 else ("w", "d")), 1, 1000)
+    box.price(1000, time=3600)
+    box.price(2000, "ETH")
+    box.do("anyone", ev.AccrueFunding(PERP))
+    box.hand(amount("index_step"), 1, "0.1 % of 1000 for one period")
+    box.drive(price)
+    box.do("admin", ev.Delist(PERP, 1))
+    box.drive(ether, "ETH")
+    box.do("w", ev.Convert("d", "w", "ETH", 1))
+    fix(box, 3700, PERP)
+    settle(box, "d", market=PERP)
+
+
+FUNDED = with_ether(
+    listed(window=10, funding={"interest": 10**6, "interest_form": InterestForm.ADDED, "cap": 5 * 10**6}),
+    layers=(),
+    negative_balance_limit=1000,
+)
+
+
+@case(
+    "settlement-owed-002",
+    "SETTLE-5",
+    bug="more is missing than the result, because funding owed counts in it",
+    effect="clearing pays a loser",
+    importance=CRITICAL,
+    start=FUNDED,
+)
+def funding_owed_is_not_missing_twice(box: Recorder) -> None:
+    indebted(box, 1, 995)
+    box.hand(amount("loss"), 5, "1000 - 995; at mark it has lost 6, with 1 of funding, and owes 900 - 855 besides")
+    box.hand(amount("collected"), 0, "5 - min(5, 6, 51 x 6 / 6)")
+    box.hand(cash("d"), -46, "-900 + 855 - 1")
+
+
+@case(
+    "settlement-owed-003",
+    "SETTLE-5",
+    bug="what is missing is bounded by the result alone, not by the loss at mark",
+    effect="a loser is forgiven what its funding has paid already",
+    importance=CRITICAL,
+    start=FUNDED,
+)
+def funding_received_pays_for_the_loss(box: Recorder) -> None:
+    indebted(box, -1, 1005)
+    box.hand(amount("loss"), 5, "1005 - 1000; at mark it has lost 4, with 1 of funding received")
+    box.hand(amount("collected"), 1, "5 - min(5, 4, 49 x 4 / 4)")
+    box.hand(cash("d"), -45, "-900 + 855 + 1 - 1")
+
+
+@case(
+    "settlement-owed-004",
+    "SETTLE-5",
+    bug="a position without a loss at mark divides by losses of nothing, or counts as one atom",
+    effect="the engine stops in the middle of settlement, or a loss is forgiven",
+    importance=CRITICAL,
+    start=FUNDED,
+)
+def a_loss_that_funding_made_good_is_collected(box: Recorder) -> None:
+    indebted(box, -1, 1001)
+    box.hand(amount("loss"), 1, "1001 - 1000; at mark it has lost nothing, with 1 of funding received")
+    box.hand(amount("collected"), 1, "1 - min(1, 0, 45 x 0 / 1)")
+    box.hand(cash("d"), -45, "-900 + 855 + 1 - 1")
+
+
+@case(
+    "settlement-atom-001",
+    "SETTLE-5",
+    "SETTLE-6",
+    "SETTLE-4",
+    bug="a loss of one atom is a gain, a claim of one atom is none, or one missing atom is halved away",
+    effect="the market never closes, or an empty account is left with a debt",
+    importance=CRITICAL,
+    start=with_ether(future(), layers=(), negative_balance_limit=1000),
+)
+def one_atom_is_lost_missing_and_claimed(box: Recorder) -> None:
+    box.price(2000, "ETH")
+    enter(box, w=10_000, d=0)
+    box.do("d", ev.Deposit("d", "ETH", 1))
+    box.trade("d", "w", 1, 1000, "FUT")
+    box.do("d", ev.Withdraw("d", "USD", 900))
+    box.drive(999)
+    box.drive(947, "ETH")
+    box.do("w", ev.Convert("d", "w", "ETH", 1))
+    box.hand(cash("d"), 0, "-900 + 95 % of 947 = 899.65, 900")
+    fix(box)
+    settle(box, "d")
+    box.hand(amount("loss"), 1, "1000 - 999")
+    box.hand(amount("collected"), 0, "1 - min(1, 1, 1 x 1 / 1)")
+    settle(box, "w")
+    box.hand(amount("claim"), 1, "1000 - 999")
+    pay(box, "w")
+    box.hand(amount("paid"), 0, "the pot is empty")
 
 
 # ---------------------------------------------------------------------------------------------------------------
