@@ -12,7 +12,7 @@ from dataclasses import dataclass, make_dataclass
 from enum import StrEnum
 from typing import Annotated, Any
 
-from clearspec.codec import DecodeError, Fault, decode, encode, parse
+from clearspec.codec import WIDE, DecodeError, Fault, decode, encode, parse
 from clearspec.events import Event, Genesis
 from clearspec.fields import Id, Length, OptionalId, Prose, SequenceOrZero, Time, Wide
 from clearspec.formats import Observable, PostingRecord, Status
@@ -104,6 +104,9 @@ class EngineReceipt:
     accounts: tuple[Id, ...] = ()
     amounts: Mapping[Id, Wide] | None = None
     postings: tuple[PostingRecord, ...] | None = None
+
+
+WIDE.add(EngineReceipt)
 
 
 @dataclass(frozen=True, slots=True)

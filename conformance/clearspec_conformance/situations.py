@@ -35,14 +35,14 @@ def tier(maintenance: int) -> tuple[Tier, ...]:
     return (Tier(NOTIONAL_MAX, 10 * PERCENT, maintenance),)
 
 
-def listed(market: str = PERP, pool: str = "main", window: int = 600, **sections: dict[str, Any]) -> MarketListing:
+def listed(market: str = PERP, pool: str = "main", window: int = 600, **sections: Any) -> MarketListing:
     """A perpetual on BTC with changes of sections of its parameters, such as ``liquidation={"minimum": 5}``."""
     changed = {name: replace(getattr(MARKET, name), **changes) for name, changes in sections.items()}
     parameters = replace(MARKET, settlement_window=window, **changed)
     return replace(sb.LISTING, market=market, pool=pool, parameters=parameters)
 
 
-def future(expiry: int = 100, window: int = 1, market: str = "FUT", **sections: dict[str, Any]) -> MarketListing:
+def future(expiry: int = 100, window: int = 1, market: str = "FUT", **sections: Any) -> MarketListing:
     """A future on BTC with changes of sections of its parameters."""
     listing = listed(market, window=window, **sections)
     return replace(listing, kind=MarketKind.FUTURE, expiry=expiry)

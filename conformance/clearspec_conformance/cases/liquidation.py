@@ -8,6 +8,7 @@ ceil(ceil((shortfall + 2) / 7 %) / price) lots.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from clearspec import events as ev
 from clearspec import sandbox as sb
@@ -1115,7 +1116,7 @@ def a_backstop_is_liquidated_like_anyone(box: Recorder) -> None:
     box.hand(cash("vault"), 920, "1000 - 60 - 20")
 
 
-OUTFLOW = {"profit_weight_withdrawal": SCALE, "profit_cap_withdrawal": 10**6}
+OUTFLOW: dict[str, Any] = {"profit_weight_withdrawal": SCALE, "profit_cap_withdrawal": 10**6}
 
 
 @case(

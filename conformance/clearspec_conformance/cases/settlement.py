@@ -12,7 +12,7 @@ from clearspec import events as ev
 from clearspec import sandbox as sb
 from clearspec.events import Reason
 from clearspec.formats import Importance
-from clearspec.numerics import DURATION_MAX
+from clearspec.numerics import DURATION_MAX, MARKETS_MAX
 from clearspec.parameters import InterestForm, Layer
 from clearspec.state import MarketStatus
 from clearspec_conformance.situations import (
@@ -1394,6 +1394,26 @@ def a_closed_market_stays_closed(box: Recorder) -> None:
     box.price(895, time=101)
     box.hand(f"{MARKET}.mark", 890, "the settlement price")
     box.hand("observable.markets.BTC-PERP.mark", 895, "the other market of the feed follows it")
+
+
+FULL_FEED = world(future(expiry=1), *(listed(f"M{place}") for place in range(MARKETS_MAX - 1)))
+
+
+@case(
+    "settlement-feed-001",
+    "SETTLE-7",
+    "PARM-9",
+    bug="a closed market stays among those of its feed",
+    effect="256 settled futures use up a feed, and no market can be listed on it any more",
+    start=FULL_FEED,
+)
+def a_closed_market_makes_room_on_its_feed(box: Recorder) -> None:
+    box.price(1000)
+    box.do("admin", ev.ListMarket(listed("NEXT")), Reason.OUTSIDE_ENVELOPE)  # 256 markets on the feed
+    fix(box, 1)
+    box.hand(amount("settlement_price"), 1000, "1000 x 1 / 1; without open interest the market closes")
+    box.do("admin", ev.ListMarket(listed("NEXT")))
+    box.do("admin", ev.ListMarket(listed("AFTER")), Reason.OUTSIDE_ENVELOPE)
 
 
 # ---------------------------------------------------------------------------------------------------------------

@@ -8,8 +8,8 @@ from typing import Any
 from clearspec import events as ev
 from clearspec.events import Reason
 from clearspec.formats import Importance
-from clearspec.numerics import AMOUNT_MAX, PRICE_MAX, SCALE
-from clearspec.parameters import MarketKind
+from clearspec.numerics import AMOUNT_MAX, NOTIONAL_MAX, PRICE_MAX, SCALE
+from clearspec.parameters import Layer, MarketKind, Tier
 from clearspec.sandbox import FEED, LISTING, MARKET, PERCENT, POOL, TRADING, genesis
 from clearspec_conformance.vectors import Recorder, case, kernel_case
 
@@ -217,6 +217,49 @@ def the_postings_of_a_fill_in_their_order(box: Recorder) -> None:
         box.hand(f"receipt.postings.{place}.amount", amount, derivation)
     cash(box, "a", 99_804, "100,000 - 150 (1 % of 15,000) - 15 + 20 - 51")
     cash(box, "b", 99_819, "100,000 - 75 (0.5 % of 15,000) + 15 - 20 - 101")
+
+
+@case(
+    "trading-settle-002",
+    "TRADE-2",
+    "FALL-9",
+    bug="a gains haircut is not settled before a position changes, or a new position starts at an old index",
+    effect="a winner walks off with the gain that was taken, or a newcomer pays for it",
+    importance=CRITICAL,
+    start=genesis(
+        pool=replace(BARE, layers=(Layer.GAINS_HAIRCUT,)),
+        feeds=(replace(FEED, band=4 * PERCENT),),
+        markets=(
+            replace(
+                LISTING,
+                parameters=replace(
+                    MARKET,
+                    margin=replace(MARKET.margin, tiers=(Tier(NOTIONAL_MAX, 20 * PERCENT, 20 * PERCENT),)),
+                    mark=replace(MARKET.mark, variation_interval=1),
+                ),
+            ),
+        ),
+    ),
+)
+def a_haircut_is_settled_before_a_change(box: Recorder) -> None:
+    # Short 5 from 300 with 300, at 362: a deficit of 10, 1 of each of the 10 lots of ``g`` after ``w`` has closed.
+    start(box, 300, x=300, w=10_000, g=100_000, s=10_000)
+    box.trade("w", "x", 5, 300)
+    for time in (2, 3, 4, 5):  # 312, 324, 336, 349
+        box.price(400, time=time)
+    box.trade("g", "s", 10, 349)
+    box.price(400, time=6)
+    box.do("z", ev.ResolveDefault("x"))
+    box.hand("observable.markets.BTC-PERP.haircut_long", 1, "10 / 10 lots")
+    cash(box, "g", 99_990, "100,000 - 10 that it owes")
+    box.open("n", 1_000)
+    box.trade("n", "g", 4, 362)
+    box.hand("receipt.postings.0.amount", 10, "the newcomer owes nothing; g settles 10 x 1, then realises 4 x 13")
+    cash(box, "n", 1_000, "its long starts at the index of the long side")
+    cash(box, "g", 100_042, "100,000 - 10 + 52")
+    box.trade("n", "g", 8, 362)
+    cash(box, "g", 100_120, "100,042 + 6 x 13: short 2 now, at the index of the short side")
+    cash(box, "n", 1_000, "nothing is owed")
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -627,7 +670,10 @@ def the_cap_of_open_interest(box: Recorder) -> None:
     start=genesis(
         pool=BARE,
         feeds=(FEED,),
-        markets=tuple(replace(LISTING, market=f"M{number}") for number in range(65)),
+        markets=tuple(
+            replace(LISTING, market=f"M{number}", parameters=replace(MARKET, trading=replace(TRADING, max_position=5)))
+            for number in range(65)
+        ),
     ),
 )
 def at_most_64_markets_an_account(box: Recorder) -> None:
@@ -635,6 +681,7 @@ def at_most_64_markets_an_account(box: Recorder) -> None:
     for number in range(64):
         box.trade("a", "b" if number % 2 else "c", 1, 10, f"M{number}")
     position(box, "a", 1, 10, "the 64th market", "M63")
+    refuse(box, Reason.POSITION_CAP_EXCEEDED, "a", "a", "b", 6, 10, market="M64")  # before the number of markets
     refuse(box, Reason.TOO_MANY_POSITIONS, "a", "a", "b", 1, 10, market="M64")
     refuse(box, Reason.TOO_MANY_POSITIONS, "a", "b", "a", 1, 10, market="M64")
     box.trade("a", "b", 1, 10, "M63")

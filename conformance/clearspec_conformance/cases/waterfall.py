@@ -7,6 +7,7 @@ and the deficit is 100. The price before was 906, the variation-margin mark: the
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from clearspec import events as ev
 from clearspec import sandbox as sb
@@ -44,12 +45,12 @@ INSURANCE, OWN, TEAR_UP, GAINS = Layer.INSURANCE_FUND, Layer.SKIN_IN_THE_GAME, L
 SECOND = "BTC-2"
 
 
-def layered(*layers: Layer, **changes: object) -> ev.Genesis:
+def layered(*layers: Layer, **changes: Any) -> ev.Genesis:
     """The perpetual in a pool with these layers."""
     return world(pool=pool_of(layers=layers, **changes))
 
 
-def two(*layers: Layer, **changes: object) -> ev.Genesis:
+def two(*layers: Layer, **changes: Any) -> ev.Genesis:
     """Two perpetuals on one feed in a pool with these layers."""
     return world(listed(), listed(SECOND), pool=pool_of(layers=layers, **changes))
 
@@ -653,7 +654,7 @@ def sold_out(box: Recorder, traded: str = "") -> None:
     box.do("a", ev.Convert("d", "a", "ETH", 1))
 
 
-def flat_world(*layers: Layer, **pool: object) -> ev.Genesis:
+def flat_world(*layers: Layer, **pool: Any) -> ev.Genesis:
     """Two markets, of which the second may draw 20 on insurance."""
     markets = listed(), listed(SECOND, liquidation={"insurance_cap": 20})
     return with_ether(*markets, layers=layers, negative_balance_limit=1000, **pool)
