@@ -17,13 +17,14 @@ from clearspec_conformance.mutants import CHAPTER_OF, load_zoo, open_arena
 from clearspec_conformance.mutants_report import (
     Caged,
     Judged,
+    Outcome,
     Run,
     by_chapter,
     document,
     faults_of,
     page,
     place_of,
-    read_equivalents,
+    read_reasons,
     run_generated,
     run_zoo,
     score_of,
@@ -54,7 +55,7 @@ def play(folder: Path, kinds: tuple[bool, bool], chapter: str, jobs: int) -> Run
     zoo_wanted, generated_wanted = kinds
     wrongs = [entry for entry in load_zoo().values() if zoo_wanted and chapter in ("", entry.chapter)]
     mutants = generated(chapter) if generated_wanted else []
-    reasons = read_equivalents()
+    reasons = read_reasons()
     arena = open_arena(folder, jobs)
     with progress() as bar:
         zoo: tuple[Caged, ...] = ()
@@ -80,13 +81,13 @@ def print_zoo(run: Run, console: Console) -> None:
 
 def print_generated(run: Run, console: Console) -> None:
     """Scores of the generated mutants, then every survivor."""
-    heads = ("chapter", "killed", "survived", "equivalent", "broken", "score")
-    shown = Table(*heads, title=f"generated mutants: {len(run.generated)}")
+    heads = (outcome.value.replace("_", " ") for outcome in Outcome)
+    shown = Table("chapter", *heads, "score", title=f"generated mutants: {len(run.generated)}")
     for row in (*score_rows(by_chapter(run.generated)), *score_rows({"all": score_of(run.generated)})):
         shown.add_row(*(str(cell) for cell in row))
     console.print(shown)
     for one in run.generated:
-        if one.survived:
+        if one.outcome == Outcome.SURVIVED:
             mutant = one.mutant
             reached = seen(one)
             console.print(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import tomllib
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -26,34 +28,47 @@ BROKEN = ("raises AttributeError", "raises NameError", "raises TypeError", "it d
 UNREACHED = "no vector reaches the line"
 
 
+class Excuse(StrEnum):
+    """Why a mutant may survive: nothing can show it, or nothing that a vector can hold."""
+
+    EQUIVALENT = "equivalent"
+    OUT_OF_REACH = "out_of_reach"
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """An entry of the hand-kept list: why a mutant survives."""
+
+    excuse: Excuse
+    text: str
+
+
+class Outcome(StrEnum):
+    """What came of a generated mutant."""
+
+    KILLED = "killed"
+    SURVIVED = "survived"
+    EQUIVALENT = "equivalent"
+    OUT_OF_REACH = "out_of_reach"
+    BROKEN = "broken"
+
+
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A generated mutant, its trial, how many vectors reach it, and why it is equivalent, if it is said to be."""
+    """A generated mutant, its trial, how many vectors reach it, and why it may survive, if it may."""
 
     mutant: Generated
     trial: Trial
     reached_by: int
-    reason: str
+    reason: Reason | None
 
     @property
-    def broken(self) -> bool:
-        """Whether the mutant is no program."""
-        return self.trial.killed and any(word in self.trial.kills[0].by for word in BROKEN)
-
-    @property
-    def killed(self) -> bool:
-        """Whether a vector tells it from the reference."""
-        return self.trial.killed and not self.broken
-
-    @property
-    def equivalent(self) -> bool:
-        """Whether it survives as it must."""
-        return not self.trial.killed and bool(self.reason)
-
-    @property
-    def survived(self) -> bool:
-        """Whether it survives though it should not."""
-        return not self.trial.killed and not self.reason
+    def outcome(self) -> Outcome:
+        """What came of it."""
+        if self.trial.killed:
+            broken = any(word in self.trial.kills[0].by for word in BROKEN)
+            return Outcome.BROKEN if broken else Outcome.KILLED
+        return Outcome.SURVIVED if self.reason is None else Outcome(self.reason.excuse.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,18 +81,15 @@ class Caged:
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """Mutants by what came of them."""
+    """How many mutants came to each outcome."""
 
-    killed: int
-    survived: int
-    equivalent: int
-    broken: int
+    counts: Mapping[Outcome, int]
 
     @property
     def percent(self) -> float:
         """Killed of those that a vector could kill."""
-        counted = self.killed + self.survived
-        return 100.0 * self.killed / counted if counted else 100.0
+        counted = self.counts[Outcome.KILLED] + self.counts[Outcome.SURVIVED]
+        return 100.0 * self.counts[Outcome.KILLED] / counted if counted else 100.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,14 +112,8 @@ class Run:
 
 def score_of(judged_mutants: Iterable[Judged]) -> Score:
     """Count mutants."""
-    found = list(judged_mutants)
-    tests: Sequence[Callable[[Judged], bool]] = (
-        lambda one: one.killed,
-        lambda one: one.survived,
-        lambda one: one.equivalent,
-        lambda one: one.broken,
-    )
-    return Score(*(sum(test(one) for one in found) for test in tests))
+    found = Counter(one.outcome for one in judged_mutants)
+    return Score({outcome: found[outcome] for outcome in Outcome})
 
 
 def by_chapter(mutants: Sequence[Judged]) -> dict[str, Score]:
@@ -125,8 +131,8 @@ def by_rule(mutants: Sequence[Judged]) -> dict[str, Score]:
 # Equivalents
 
 
-def read_equivalents(path: Path | None = None) -> dict[str, str]:
-    """Name of a mutant to why no vector can kill it, from the hand-kept file.
+def read_reasons(path: Path | None = None) -> dict[str, Reason]:
+    """Name of a mutant to why it survives, from the hand-kept file.
 
     Raises:
         BadInput: the file is not as it must be.
@@ -134,16 +140,24 @@ def read_equivalents(path: Path | None = None) -> dict[str, str]:
     place = path or zoo_folder() / "equivalent.toml"
     try:
         tables = tomllib.loads(place.read_text(encoding="utf-8"))
-    except (OSError, tomllib.TOMLDecodeError) as error:
+        return dict(_reasons(tables))
+    except (OSError, tomllib.TOMLDecodeError, ValueError, AttributeError) as error:
         raise BadInput(f"{place}: {error}") from None
-    found = {name: reason for table in tables.values() for name, reason in table.items()}
-    for name, reason in found.items():
-        if not isinstance(reason, str) or not reason:
-            raise BadInput(f"{place}: {name}: expected a reason")
-    return found
 
 
-def faults_of(mutants: Sequence[Judged], reasons: Mapping[str, str], modules: Sequence[str]) -> Iterator[str]:
+def _reasons(tables: dict[str, Any]) -> Iterator[tuple[str, Reason]]:
+    """The entries of tables ``[equivalent.<chapter>]`` and ``[out_of_reach.<chapter>]``: a reason, then its mutants."""
+    for excuse, chapters in tables.items():
+        for chapter, entries in chapters.items():
+            if chapter not in CHAPTERS.values():
+                raise ValueError(f"{excuse}.{chapter}: expected a chapter")
+            for entry in entries:
+                if set(entry) != {"why", "mutants"} or not entry["why"] or not entry["mutants"]:
+                    raise ValueError(f"{excuse}.{chapter}: expected entries with why and mutants")
+                yield from ((name, Reason(Excuse(excuse), entry["why"])) for name in entry["mutants"])
+
+
+def faults_of(mutants: Sequence[Judged], reasons: Mapping[str, Reason], modules: Sequence[str]) -> Iterator[str]:
     """Entries among the equivalents that name no mutant, or one that a vector kills."""
     known = {one.mutant.name: one for one in mutants}
     for name in reasons:
@@ -173,7 +187,7 @@ def run_zoo(arena: Arena, entries: Sequence[Wrong], jobs: int, told: Callable[[]
 
 
 def run_generated(
-    arena: Arena, mutants: Sequence[Generated], reasons: Mapping[str, str], jobs: int, told: Callable[[], None]
+    arena: Arena, mutants: Sequence[Generated], reasons: Mapping[str, Reason], jobs: int, told: Callable[[], None]
 ) -> tuple[Judged, ...]:
     """Try every generated mutant."""
     reach = [arena.candidates(mutant.chapter, mutant.lines) for mutant in mutants]
@@ -185,7 +199,7 @@ def run_generated(
     for place, trial in enumerate(shared(one, len(mutants), jobs)):
         told()
         mutant = mutants[place]
-        found.append(Judged(mutant, trial, len(reach[place]), reasons.get(mutant.name, "")))
+        found.append(Judged(mutant, trial, len(reach[place]), reasons.get(mutant.name)))
     return tuple(found)
 
 
@@ -199,10 +213,10 @@ How much the vectors catch. Two kinds of wrong clearinghouse are made from the r
 - **generated** mutants: every comparison, bound, number, product, rounding, argument and statement of the chapters'
   modules changed, one at a time.
 
-A mutant is killed when a receipt (reason, amounts, postings) or an observable snapshot differs. A generated mutant
-whose change nothing that a vector holds can show is *equivalent*; each stands in `conformance/mutants/equivalent.toml`
-with the reason. A mutant that is no program (a name or a type that does not fit) is *broken*. Neither counts in the
-score, which is killed over killed and survived.
+A mutant is killed when a receipt (reason, amounts, postings) or an observable snapshot differs. The score is killed
+over killed and survived. Three kinds do not count in it: a mutant whose change nothing can show is *equivalent*; one
+that only an input could show which a vector cannot hold is *out of reach*; one that is no program (a name or a type that
+does not fit) is *broken*. The first two stand in `conformance/mutants/equivalent.toml`, each with its reason.
 
 This page is written by `clearspec mutants --write`. An id is module, line, column and operator.
 """
@@ -217,13 +231,12 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 def score_rows(scores: Mapping[str, Score]) -> Iterator[tuple[object, ...]]:
     """A row for each score."""
     for name, score in scores.items():
-        counts = (score.killed, score.survived, score.equivalent, score.broken)
-        yield (name, *counts, f"{score.percent:.1f} %")
+        yield (name, *score.counts.values(), f"{score.percent:.1f} %")
 
 
 def page(run: Run) -> str:
     """The page of a run, in Markdown, without its date."""
-    head = ("killed", "survived", "equivalent", "broken", "score")
+    head = (*(outcome.value.replace("_", " ") for outcome in Outcome), "score")
     total = score_of(run.generated)
     parts = [
         INTRODUCTION,
@@ -236,7 +249,9 @@ def page(run: Run) -> str:
         "## Survivors\n",
         _survivors(run),
         "## Equivalent mutants\n",
-        table(("mutant", "why no vector can kill it"), _equivalent_rows(run)),
+        table(("why nothing shows it", "mutants"), _excused(run, Outcome.EQUIVALENT)),
+        "## Out of reach\n",
+        table(("why no vector can show it", "mutants"), _excused(run, Outcome.OUT_OF_REACH)),
     ]
     return "\n".join(parts)
 
@@ -253,14 +268,18 @@ def _survivors(run: Run) -> str:
     rows = [
         (f"`{one.mutant.id}`", code(place_of(one.mutant)), code(one.mutant.before), code(one.mutant.after), seen(one))
         for one in run.generated
-        if one.survived
+        if one.outcome == Outcome.SURVIVED
     ]
     return table(("id", "function", "source", "instead", "vectors that reach it"), rows) if rows else "None.\n"
 
 
-def _equivalent_rows(run: Run) -> Iterator[tuple[str, str]]:
-    """Every equivalent in a row."""
-    return ((code(one.mutant.name), one.reason) for one in run.generated if one.equivalent)
+def _excused(run: Run, outcome: Outcome) -> Iterator[tuple[str, str]]:
+    """Reasons and the mutants that each is given for."""
+    found: dict[str, list[str]] = {}
+    for one in run.generated:
+        if one.outcome == outcome and one.reason is not None:
+            found.setdefault(one.reason.text, []).append(code(one.mutant.name))
+    return ((text, "<br>".join(names)) for text, names in found.items())
 
 
 def place_of(mutant: Generated) -> str:
@@ -299,22 +318,20 @@ def document(run: Run) -> dict[str, Any]:
 
 def _score(score: Score) -> dict[str, Any]:
     """A score as a JSON object."""
-    counts = {"killed": score.killed, "survived": score.survived, "equivalent": score.equivalent}
-    return {**counts, "broken": score.broken, "percent": round(score.percent, 1)}
+    return {**{outcome.value: count for outcome, count in score.counts.items()}, "percent": round(score.percent, 1)}
 
 
 def _mutant(one: Judged) -> dict[str, Any]:
     """A generated mutant as a JSON object."""
-    verdicts = {"killed": one.killed, "broken": one.broken, "equivalent": one.equivalent, "survived": one.survived}
     mutant, kills = one.mutant, one.trial.kills
     return {
         "id": mutant.id,
         "name": mutant.name,
         "chapter": mutant.chapter,
         "rules": list(mutant.rules),
-        "verdict": next(name for name, holds in verdicts.items() if holds),
+        "outcome": one.outcome.value,
         "killed_by": kills[0].vector if kills else "",
         "by": kills[0].by if kills else "",
         "reached_by": one.reached_by,
-        "reason": one.reason,
+        "reason": "" if one.reason is None else one.reason.text,
     }

@@ -114,7 +114,20 @@ ROUNDING = {
     "div_ceil": ("div_floor",),
     "div_to_zero": ("div_floor", "div_ceil"),
 }
-COMMUTATIVE = ("mul_floor", "mul_ceil", "notional", "min", "max", "require_distinct")
+COMMUTATIVE = (
+    "mul_floor",
+    "mul_ceil",
+    "notional",
+    "min",
+    "max",
+    "require_distinct",
+    "conversion_price",
+    "index_value",
+    "basis_sample",
+)
+"""Callables whose first two arguments are multiplied, added or compared for being the same."""
+WORDED = ("Violation", "_known", "_unused", "_refuse")
+"""Callables that word a violation, which no receipt shows in what is compared."""
 EQUAL_KINDS = ("", "Any")
 
 
@@ -211,11 +224,11 @@ def arguments(node: ast.AST, scope: Scope) -> Iterator[Alternative]:
     if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
         return
     name = node.func.id
-    known = scope.known.callables.get(name, ())
-    for place in range(min(len(node.args), len(known)) - 1):
+    known = () if name in WORDED else scope.known.callables.get(name, ())
+    for place in range(1 if name in COMMUTATIVE else 0, min(len(node.args), len(known)) - 1):
         first, second = node.args[place : place + 2]
         same = known[place][1] == known[place + 1][1] and known[place][1] not in EQUAL_KINDS
-        if same and name not in COMMUTATIVE and ast.dump(first) != ast.dump(second):
+        if same and ast.dump(first) != ast.dump(second):
             swapped = [*node.args[:place], second, first, *node.args[place + 2 :]]
             yield f"arguments-{place + 1}-{place + 2}", ast.Call(node.func, swapped, node.keywords)
     if name == "replace" and len(node.keywords) > 1:
@@ -298,6 +311,15 @@ def is_check(node: ast.stmt) -> bool:
     return isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id.startswith("require")
 
 
+def reason_of(node: ast.stmt) -> str:
+    """What a check rejects for, as far as its text says: a reason, or the check that it calls."""
+    for part in ast.walk(node):
+        if isinstance(part, ast.Attribute) and isinstance(part.value, ast.Name) and part.value.id == "Reason":
+            return part.attr
+    call = node.value if isinstance(node, ast.Expr) else None
+    return call.func.id if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) else ""
+
+
 def is_posting(node: ast.stmt) -> bool:
     """Whether a statement moves money."""
     call = node.value if isinstance(node, ast.Expr) else None
@@ -327,7 +349,7 @@ def statement(node: ast.stmt, scope: Scope) -> Iterator[Alternative]:
     if isinstance(node, ast.If):
         yield "condition-true", ast.If(ast.Constant(True), node.body, node.orelse)
         yield "condition-false", ast.If(ast.Constant(False), node.body, node.orelse)
-    elif isinstance(node, ast.For):
+    elif isinstance(node, ast.For) and not isinstance(node.body[-1], ast.Raise):
         yield "once", ast.For(node.target, node.iter, [*node.body, ast.Break()], node.orelse, lineno=node.lineno)
     elif isinstance(node, ast.Return):
         yield from returned(node, scope)
@@ -424,6 +446,8 @@ def _reordered(place: Place, node: ast.stmt) -> Iterator[Change]:
     body: Sequence[ast.stmt] = getattr(place.holder, place.name)
     for kind in (is_check, is_posting):
         later = [other for other in range(place.index + 1, len(body)) if kind(body[other])] if kind(node) else []
+        if later and reason_of(node) == reason_of(body[later[0]]) and kind is is_check:
+            continue
         if later and (kind is is_check or later[0] == place.index + 1):
             moved = [*body[: place.index], *body[place.index + 1 : later[0] + 1], node, *body[later[0] + 1 :]]
             reach = range(extent(node).start, extent(node).stop)

@@ -252,7 +252,11 @@ def mutant(name: str = "a", rules: tuple[str, ...] = ("LEDG-1",)) -> Generated:
     )  # fmt: skip
 
 
-def one(name: str, by: str = "", reason: str = "") -> report.Judged:
+NOTHING = report.Reason(report.Excuse.EQUIVALENT, "nothing shows it")
+FAR = report.Reason(report.Excuse.OUT_OF_REACH, "too long for a vector")
+
+
+def one(name: str, by: str = "", reason: report.Reason | None = None) -> report.Judged:
     kills = (Kill("v", by),) if by else ()
     return report.Judged(mutant(name), Trial(kills, 1), 1, reason)
 
@@ -261,16 +265,24 @@ SOME = (
     one("a", "step 1: reason: expected None, got same_account"),
     one("b", "step 1: amounts: expected 1, got 2"),
     one("c"),
-    one("d", reason="nothing shows it"),
+    one("d", reason=NOTHING),
     one("e", "raises TypeError: no"),
+    one("f", reason=FAR),
+    one("g", "raises KeyError: 'x'"),
 )
 
 
 def test_score_counts_killed_of_killed_and_survived() -> None:
-    """Two are killed, one survives: 2 of 3. The equivalent and the broken one are not counted."""
+    """Three are killed, one survives: 3 of 4. One equivalent, one out of reach and one broken are not counted."""
     score = report.score_of(SOME)
-    assert (score.killed, score.survived, score.equivalent, score.broken) == (2, 1, 1, 1)
-    assert round(score.percent, 1) == 66.7
+    assert [(outcome.value, count) for outcome, count in score.counts.items()] == [
+        ("killed", 3),
+        ("survived", 1),
+        ("equivalent", 1),
+        ("out_of_reach", 1),
+        ("broken", 1),
+    ]
+    assert score.percent == 75
     assert report.by_chapter(SOME) == {"ledger": score}
     assert report.by_rule(SOME) == {"LEDG-1": score}
 
@@ -278,35 +290,49 @@ def test_score_counts_killed_of_killed_and_survived() -> None:
 def test_a_low_score_and_a_survivor_of_the_zoo_fail() -> None:
     wrong = Wrong("never-caught", "ledger", "A story.", "", (("ledger", "a", "b"),))
     run = report.Run(1, (report.Caged(wrong, Trial((), 1)),), SOME, ("a fault",))
-    assert run.failed == ["never-caught survives", "ledger: 66.7 %, below 95 %", "a fault"]
+    assert run.failed == ["never-caught survives", "ledger: 75.0 %, below 95 %", "a fault"]
     text = report.page(run)
     assert "| never-caught (ledger) | A story. | **SURVIVES** |" in text
-    assert "| ledger | 2 | 1 | 1 | 1 | 66.7 % |" in text
+    assert "| ledger | 3 | 1 | 1 | 1 | 1 | 75.0 % |" in text
     assert "| `ledger:1:1:c` | `ledger.post` | `c` | `b` | 1 |" in text
-    assert "| `ledger.post: d -> b` | nothing shows it |" in text
+    assert "| nothing shows it | `ledger.post: d -> b` |" in text
+    assert "| too long for a vector | `ledger.post: f -> b` |" in text
 
 
 def test_the_list_of_equivalents_cannot_rot() -> None:
     """It may name neither a mutant that is killed nor one that is not there; other modules are not looked at."""
-    reasons = {
-        "ledger.post: a -> b": "x",
-        "ledger.post: z -> b": "x",
-        "ledger.post: c -> b": "x",
-        "margin.f: a -> b": "x",
-    }
-    assert list(report.faults_of(SOME, reasons, ["ledger"])) == [
+    names = ("ledger.post: a -> b", "ledger.post: z -> b", "ledger.post: c -> b", "margin.f: a -> b")
+    assert list(report.faults_of(SOME, dict.fromkeys(names, NOTHING), ["ledger"])) == [
         "equivalent.toml names a mutant that is killed by v: ledger.post: a -> b",
         "equivalent.toml names no mutant: ledger.post: z -> b",
     ]
 
 
+GOOD = '[[equivalent.ledger]]\nwhy = "because"\nmutants = ["ledger.post: a -> b"]\n'
+
+
 def test_equivalents_need_a_reason(tmp_path: Path) -> None:
     path = tmp_path / "equivalent.toml"
-    path.write_text('[ledger]\n"ledger.post: a -> b" = ""\n', encoding="utf-8")
+    path.write_text(GOOD, encoding="utf-8")
+    assert report.read_reasons(path) == {"ledger.post: a -> b": report.Reason(report.Excuse.EQUIVALENT, "because")}
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('"because"', '""'),
+        ('why = "because"\n', ""),
+        ("equivalent.ledger", "equivalent.nowhere"),
+        ("equivalent.ledger", "harmless.ledger"),
+        ("[[", "["),
+        ('["ledger.post: a -> b"]', "[]"),
+    ],
+)
+def test_a_wrong_list_of_equivalents_is_refused(tmp_path: Path, old: str, new: str) -> None:
+    path = tmp_path / "equivalent.toml"
+    path.write_text(GOOD.replace(old, new), encoding="utf-8")
     with pytest.raises(BadInput):
-        report.read_equivalents(path)
-    path.write_text('[ledger]\n"ledger.post: a -> b" = "because"\n', encoding="utf-8")
-    assert report.read_equivalents(path) == {"ledger.post: a -> b": "because"}
+        report.read_reasons(path)
 
 
 # The zoo and the command

@@ -63,6 +63,9 @@ function receipt(event) {
     require(!recent.has(event.id), "duplicate_event");
     require(BigInt(event.sequence) > sequence, "sequence_not_increasing");
     require(BigInt(event.time) >= time, "time_decreasing");
+    const within = (text, low, high) => BigInt(text) >= low && BigInt(text) <= high;
+    require(within(event.sequence, 1n, 1n << 62n) && within(event.time, 0n, 1n << 40n), "field_out_of_range");
+    require(within(action.amount ?? "1", 1n, 1n << 60n), "field_out_of_range");
     ACTIONS[name](event.actor, action);
   } catch (error) {
     if (error instanceof Rejected) return { status: "rejected", reason: error.message };

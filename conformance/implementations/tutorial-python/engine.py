@@ -38,6 +38,8 @@ class Clearinghouse:
             require(event["id"] not in self.recent, "duplicate_event")
             require(int(event["sequence"]) > self.sequence, "sequence_not_increasing")
             require(int(event["time"]) >= self.time, "time_decreasing")
+            require(1 <= int(event["sequence"]) <= 2**62 and int(event["time"]) <= 2**40, "field_out_of_range")
+            require(1 <= int(action.get("amount", 1)) <= 2**60, "field_out_of_range")
             self.actions[name](event["actor"], **action)
         except Rejected as rejected:
             return {"status": "rejected", "reason": str(rejected)}
