@@ -24,11 +24,11 @@ from clearspec.events import Event
 from clearspec.formats import LogFormat, LogHeader, LogLine, Vector, receipt_record
 from clearspec.sandbox import Sandbox
 from clearspec.snapshot import observable
+from clearspec_command.display import plain
+from clearspec_command.failures import BadInput
 from clearspec_command.main import main
 from clearspec_conformance import engines
 from clearspec_conformance.engines import MOST_STDERR, opener
-from clearspec_command.display import plain
-from clearspec_command.failures import BadInput
 from clearspec_conformance.formats import Tier, sealed
 from clearspec_conformance.page import page
 from clearspec_conformance.playing import Terms
