@@ -187,7 +187,7 @@ REASONS: dict[Reason, tuple[str, str]] = {
     ),
     Reason.NOT_IN_DEFAULT: ("FALL-1", "The account's net liquidation value is not negative."),
     Reason.COLLATERAL_REMAINS: ("FALL-1", "Collateral of value remains and must be converted first."),
-    Reason.CLAIMS_PENDING: ("FALL-1", "A market of the account is in final settlement; that comes first."),
+    Reason.CLAIMS_PENDING: ("FALL-1", "A market of the account has expired; its final settlement comes first."),
     Reason.SETTLEMENT_NOT_DUE: ("SETTLE-3", "The market has no expiry or it has not come."),
     Reason.NOT_SETTLING: ("SETTLE-4", "The market is not in final settlement."),
     Reason.POSITIONS_REMAIN: (

@@ -25,6 +25,7 @@ from clearspec.numerics import SCALE, div_floor
 from clearspec.oracle import is_fresh
 from clearspec.parameters import CollateralTerms
 from clearspec.state import MarketStatus, State
+from clearspec.waterfall import awaits_settlement
 
 Do = Callable[[str, Action], Receipt]
 """Sends an action of an actor now and returns its receipt."""
@@ -74,7 +75,7 @@ def rescue(state: State, time: int, keepers: Keepers, do: Do, account: str) -> N
             liquidate(state, time, keepers, do, account, market)
     convert(state, time, keepers, do, account)
     held = standing(ctx, account)
-    settling = any(state.markets[market].status in CLOSED for market in state.accounts[account].markets)
+    settling = any(awaits_settlement(ctx, state.markets[market]) for market in state.accounts[account].markets)
     if (
         held.net_liquidation_value < 0
         and held.collateral <= state.pools[state.accounts[account].pool].dust

@@ -22,7 +22,7 @@ from clearspec.numerics import (
 )
 from clearspec.parameters import FUND_LAYERS, Layer, PoolParameters
 from clearspec.rules import rule
-from clearspec.state import Account, MarketStatus
+from clearspec.state import Account, Market, MarketStatus
 from clearspec.trading import held_size, novate
 
 SCORE_MAX = BALANCE_MAX
@@ -270,6 +270,12 @@ def market_weights(ctx: Context, account: str) -> list[tuple[str, int]]:
     return losses if losses or not record.last_market else [(record.last_market, 1)]
 
 
+@rule("FALL-1")
+def awaits_settlement(ctx: Context, market: Market) -> bool:
+    """Whether a market is past its expiry, so that its settlement price, not its mark, will be paid."""
+    return market.status == MarketStatus.SETTLING or 0 < market.listing.expiry <= ctx.time
+
+
 @rule("FALL-1", "FALL-3", "FALL-10")
 def resolve_default(ctx: Context, action: ResolveDefault) -> Outcome:
     """Resolve a default: funds pay, positions close at mark by rank, losses are shared, what remains is uncovered."""
@@ -281,7 +287,7 @@ def resolve_default(ctx: Context, action: ResolveDefault) -> Outcome:
     pool = state.pools[state.accounts[account].pool]
     require(held.collateral <= pool.dust, Reason.COLLATERAL_REMAINS, account)
     markets = state.accounts[account].markets
-    settling = [market for market in markets if state.markets[market].status == MarketStatus.SETTLING]
+    settling = any(awaits_settlement(ctx, state.markets[market]) for market in markets)
     require(not settling, Reason.CLAIMS_PENDING, account)
     # EFFECT
     deficit = held.collateral - held.net_liquidation_value

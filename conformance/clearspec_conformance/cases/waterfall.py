@@ -1815,3 +1815,26 @@ def a_crash_draws_the_cap_and_then_the_winners(box: Recorder) -> None:
         box.hand(amount("tear_up"), borne, "100 less what the fund paid")
     box.hand(INSURED, 850, "1000 - 150")
     box.hand(cash("a"), 53_150, "50000 + 3 x 1100 - 150")
+
+
+@case(
+    "waterfall-expired-001",
+    "FALL-1",
+    "SETTLE-5",
+    bug="a default is resolved in an expired market, at a mark that will not be paid",
+    effect="whoever is quicker chooses between two prices for the same position",
+    importance=CRITICAL,
+    start=world(future()),
+)
+def an_expired_market_is_settled_first(box: Recorder) -> None:
+    enter(box, a=10_000, d=1000)
+    box.trade("d", "a", 10, 1000, "FUT")
+    box.drive(890)
+    box.time = 100
+    box.do("z", ev.ResolveDefault("d"), Reason.CLAIMS_PENDING)
+    box.do("z", ev.FixSettlement("FUT"))
+    box.do("z", ev.ResolveDefault("d"), Reason.CLAIMS_PENDING)
+    box.do("z", ev.SettlePosition("d", "FUT"))
+    box.hand(amount("loss"), 1100, "10 x (1000 - 890)")
+    box.hand(amount("collected"), 1000, "1100 less the deficit of 100, and no fund")
+    box.hand(cash("d"), 0, "1000 - 1000")
