@@ -26,7 +26,7 @@ from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
-from clearspec import numerics
+from clearspec import events, numerics
 from clearspec.codec import parse
 from clearspec_command.failures import BadInput
 from clearspec_conformance.suite import load_suite, read_bounded
@@ -63,11 +63,15 @@ MEMORY = 4 * 2**30
 
 @dataclass(frozen=True, slots=True)
 class Patch:
-    """Other text for one module: for some functions by qualified name, or where that is not enough for all of it."""
+    """Other text for one module: for some functions by qualified name, or where that is not enough for all of it.
+
+    ``bounds`` are other bounds of a field instead: record, field, smallest and largest value.
+    """
 
     module: str
     functions: tuple[tuple[str, str], ...]
     text: str = ""
+    bounds: tuple[str, str, int, int] | None = None
 
     @property
     def fresh(self) -> bool:
@@ -201,6 +205,8 @@ def exchange(patch: Patch) -> None:
     What ``numerics`` defines is at hand in every patch.
     """
     module = module_of(patch.module)
+    if patch.bounds is not None:
+        rebound(getattr(module, patch.bounds[0]), *patch.bounds[1:])
     for qualified, text in patch.functions:
         target = _function(module, qualified)
         if target is None:
@@ -214,6 +220,12 @@ def exchange(patch: Patch) -> None:
         for name in names_in(other.__code__) & set(vars(numerics)):
             vars(module).setdefault(name, vars(numerics)[name])
         target.__code__, target.__defaults__ = other.__code__, other.__defaults__
+
+
+def rebound(record: type, field: str, low: int, high: int) -> None:
+    """Give a field of a record other bounds where events are checked."""
+    found = [(name, *old) if name != field else (name, low, high) for name, *old in events.bounds_of(record)]
+    events._BOUNDS[record] = tuple(found)
 
 
 class _Text(InspectLoader):

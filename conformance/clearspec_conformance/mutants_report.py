@@ -25,6 +25,9 @@ KILLERS = 3
 BROKEN = ("raises AttributeError", "raises NameError", "raises TypeError", "it does not load")
 """How a mutant ends that is no program at all: it is left out of the score."""
 
+MISSED = "'NoneType' object has no attribute"
+"""How a mutant ends that looks into something that is not there: a check that it misses, and no fault of its form."""
+
 UNREACHED = "no vector reaches the line"
 
 
@@ -66,7 +69,8 @@ class Judged:
     def outcome(self) -> Outcome:
         """What came of it."""
         if self.trial.killed:
-            broken = any(word in self.trial.kills[0].by for word in BROKEN)
+            by = self.trial.kills[0].by
+            broken = any(word in by for word in BROKEN) and MISSED not in by
             return Outcome.BROKEN if broken else Outcome.KILLED
         return Outcome.SURVIVED if self.reason is None else Outcome(self.reason.excuse.value)
 

@@ -6,8 +6,9 @@ import ast
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
+from clearspec import events
 from clearspec_conformance.mutants import CHAPTER_OF, Patch, functions_in, module_of, source_of, undecorated
 from clearspec_conformance.operators import Change, Scope, changes_of
 from clearspec_conformance.records import signatures
@@ -17,6 +18,9 @@ MUTATED = tuple(name for name in CHAPTER_OF if name != "fields")
 
 SKIPPED = ("Rejected.__init__", "OutsideEnvelope.__init__", "Receipt.accepted", "bounds_of", "nested_in")
 """Functions that say only how a rejection is worded, or how a type is read."""
+
+CHECK = "require_in_range"
+"""The function that holds the fields of an event within their bounds."""
 
 LONGEST = 90
 """Characters shown of a piece of source."""
@@ -128,10 +132,65 @@ def _other_constants(node: ast.expr, value: Any) -> Iterator[tuple[str, ast.expr
             yield f"item-dropped-{place + 1}", ast.Tuple(rest, ast.Load())
 
 
+def records_of_events() -> dict[type, bool]:
+    """Every record whose integers an event may bring in, and whether it is an action or the event itself."""
+    found: dict[type, bool] = {record: True for record in (events.Event, *events.ACTION_NAMES)}
+    inner = list(events.NESTING)
+    while inner:
+        record: Any = inner.pop(0)
+        hints = get_type_hints(record, include_extras=True)
+        for name, many in events.nested_in(record):
+            kind = get_args(get_args(hints[name])[0])[0] if many else hints[name]
+            found.setdefault(kind, False)
+            inner.append(kind)
+    return found
+
+
+def in_bounds(module: str) -> Iterator[Generated]:
+    """Mutants of the bounds of a module's records: a value beyond is taken; of an action also: the last one is not."""
+    (check,) = [node for name, node in functions_in(ast.parse(source_of("events"))).items() if name == CHECK]
+    reach = tuple(("events", line) for line in range(check.body[0].lineno, (check.end_lineno or 0) + 1))
+    known = {record.__name__: top for record, top in records_of_events().items()}
+    for node in ast.parse(source_of(module)).body:
+        if not isinstance(node, ast.ClassDef) or node.name not in known:
+            continue
+        fields = {ast.unparse(part.target): part for part in node.body if isinstance(part, ast.AnnAssign)}
+        for name, low, high in events.bounds_of(getattr(module_of(module), node.name)):
+            for operator, bounds in _other_bounds(low, high, known[node.name]):
+                yield _rebounded(module, node, fields[name], operator, (name, low, high), bounds, reach)
+
+
+def _other_bounds(low: int, high: int, top: bool) -> Iterator[tuple[str, tuple[int, int]]]:
+    """Bounds that are one too wide, or one too narrow."""
+    yield "low-1", (low - 1, high)
+    yield "high+1", (low, high + 1)
+    if top:
+        yield "low+1", (low + 1, high)
+        yield "high-1", (low, high - 1)
+
+
+def _rebounded(
+    module: str,
+    record: ast.ClassDef,
+    place: ast.AnnAssign,
+    operator: str,
+    old: tuple[str, int, int],
+    new: tuple[int, int],
+    reach: tuple[tuple[str, int], ...],
+) -> Generated:
+    """The mutant of the bounds of a field."""
+    identifier = f"{module}:{place.lineno}:{place.col_offset + 1}:{operator}"
+    words = (f"{old[0]}: {old[1]} to {old[2]}", f"{new[0]} to {new[1]}")
+    rules = ("EVENT-5", *rules_of(record.decorator_list))
+    patch = Patch(module, (), bounds=(record.name, old[0], *new))
+    shape = (CHAPTER_OF[module], module, record.name, rules, place.lineno, operator)
+    return Generated(identifier, *shape, *words, patch, reach)
+
+
 def generated(chapter: str = "") -> list[Generated]:
     """Every mutant, or those of one chapter, in order of modules and lines; no id stands twice."""
     modules = [name for name in MUTATED if chapter in ("", CHAPTER_OF[name])]
-    found = [mutant for name in modules for mutant in (*in_functions(name), *in_constants(name))]
+    found = [mutant for name in modules for mutant in (*in_functions(name), *in_constants(name), *in_bounds(name))]
     return list(_numbered(_distinct(found)))
 
 

@@ -114,18 +114,21 @@ ROUNDING = {
     "div_ceil": ("div_floor",),
     "div_to_zero": ("div_floor", "div_ceil"),
 }
-COMMUTATIVE = (
-    "mul_floor",
-    "mul_ceil",
-    "notional",
-    "min",
-    "max",
-    "require_distinct",
-    "conversion_price",
-    "index_value",
-    "basis_sample",
-)
-"""Callables whose first two arguments are multiplied, added or compared for being the same."""
+COMMUTATIVE = {
+    ("mul_floor", 0),
+    ("mul_ceil", 0),
+    ("notional", 0),
+    ("require_distinct", 0),
+    ("conversion_price", 0),
+    ("index_value", 0),
+    ("size_ratio", 0),
+    ("basis_sample", 0),
+    ("divide_carry", 0),
+    ("worst_price", 1),
+    ("accrued", 1),
+    ("accrued", 2),
+}
+"""Callables and the place of the first of two arguments that are only multiplied, added or told apart."""
 WORDED = ("Violation", "_known", "_unused", "_refuse")
 """Callables that word a violation, which no receipt shows in what is compared."""
 EQUAL_KINDS = ("", "Any")
@@ -225,10 +228,10 @@ def arguments(node: ast.AST, scope: Scope) -> Iterator[Alternative]:
         return
     name = node.func.id
     known = () if name in WORDED else scope.known.callables.get(name, ())
-    for place in range(1 if name in COMMUTATIVE else 0, min(len(node.args), len(known)) - 1):
+    for place in range(min(len(node.args), len(known)) - 1):
         first, second = node.args[place : place + 2]
         same = known[place][1] == known[place + 1][1] and known[place][1] not in EQUAL_KINDS
-        if same and ast.dump(first) != ast.dump(second):
+        if same and (name, place) not in COMMUTATIVE and ast.dump(first) != ast.dump(second):
             swapped = [*node.args[:place], second, first, *node.args[place + 2 :]]
             yield f"arguments-{place + 1}-{place + 2}", ast.Call(node.func, swapped, node.keywords)
     if name == "replace" and len(node.keywords) > 1:
@@ -368,7 +371,7 @@ def hidden(node: ast.AST) -> list[ast.AST]:
         return []
     shown = {"require": 2, "Rejected": 1, "Violation": 0, "Outcome": 0}
     if node.func.id not in shown:
-        return []
+        return [part for part in node.keywords if part.arg == "strict"]
     first = shown[node.func.id]
     return list(node.args[first : first + 1]) if node.func.id == "Outcome" else list(node.args[first:])
 

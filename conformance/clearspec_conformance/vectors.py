@@ -122,7 +122,7 @@ def case(
     importance: Importance = Importance.RULE,
     start: ev.Genesis | None = None,
 ) -> Callable[[Callable[[Recorder], None]], Callable[[Recorder], None]]:
-    """Register a function as a vector; its chapter is the module it stands in.
+    """Register a function as a vector; its chapter is the module it stands in, ``_teeth`` at its end left out.
 
     Raises:
         ValueError: the id is taken or a rule is unknown.
@@ -132,7 +132,7 @@ def case(
         unknown = [rule for rule in rules if rule not in IMPLEMENTED]
         if identifier in CASES or unknown or not rules:
             raise ValueError(f"vector {identifier}: id taken, no rule, or unknown rules {unknown}")
-        chapter = play.__module__.rsplit(".", 1)[-1]
+        chapter = play.__module__.rsplit(".", 1)[-1].removesuffix("_teeth")
         why = Why(bug, effect, incident)
         CASES[identifier] = Case(identifier, chapter, rules, why, importance, start or genesis(), play)
         return play

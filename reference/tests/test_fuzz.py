@@ -13,9 +13,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
+from zlib import crc32
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given, seed, settings
 from hypothesis import strategies as st
 
 from clearspec import events as ev
@@ -349,6 +350,7 @@ def play(box: Sandbox, steps: list[Draw], reached: Counter[str]) -> None:
 def test_sequences(name: str) -> None:
     reached: Counter[str] = Counter()
 
+    @seed(crc32(name.encode()))
     @settings(max_examples=settings.default.max_examples * 17 // 2)
     @given(steps=STEPS)
     def sequences(steps: list[Draw]) -> None:

@@ -11,6 +11,7 @@ from clearspec.formats import Importance
 from clearspec.numerics import NOTIONAL_MAX, PRICE_MAX, RATIO_MAX, SCALE
 from clearspec.parameters import Aggregation, InterestForm, MarketKind, Tier
 from clearspec.sandbox import FEED, FUNDING, LISTING, MARGIN, MARKET, PERCENT, POOL, genesis
+from clearspec.state import MarketStatus
 from clearspec_conformance.vectors import Recorder, case, kernel_case
 
 CRITICAL = Importance.CRITICAL
@@ -254,7 +255,7 @@ def funding_goes_on_until_the_price_is_fixed(box: Recorder) -> None:
     box.open("a", 10_000)
     box.open("b", 10_000)
     box.trade("a", "b", 1, 5_000)
-    for time, status in ((3_600, ev.MarketStatus.HALTED), (7_200, ev.MarketStatus.REDUCE_ONLY)):
+    for time, status in ((3_600, MarketStatus.HALTED), (7_200, MarketStatus.REDUCE_ONLY)):
         box.do("admin", ev.SetStatus(PERP, status))
         accrue(box, time, 5_000, 1_000_000, 5, "0.1 % of 5,000: the status does not matter")
     box.do("admin", ev.Delist(PERP, 1_000))

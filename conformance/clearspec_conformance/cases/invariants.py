@@ -52,10 +52,11 @@ def custody(box: Recorder, amount: int, derivation: str) -> None:
     box.hand("observable.pools.main.custody.USD", amount, derivation)
 
 
-def take(box: Recorder, account: str, amount: int) -> None:
+def take(box: Recorder, account: str, amount: int, more: Reason = Reason.BELOW_INITIAL_MARGIN) -> None:
     """The most that an account may withdraw: an atom more is refused."""
-    box.do(account, ev.Withdraw(account, "USD", amount + 1), Reason.BELOW_INITIAL_MARGIN)
-    box.do(account, ev.Withdraw(account, "USD", amount))
+    owner = box.state.accounts[account].owner
+    box.do(owner, ev.Withdraw(account, "USD", amount + 1), more)
+    box.do(owner, ev.Withdraw(account, "USD", amount))
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -99,8 +100,9 @@ def funding_is_not_drained_in_small_steps(box: Recorder) -> None:
     cash(box, "a", 2**55 - 3 * 2**40, "3 atoms on each of 2^40 lots")
     cash(box, "b", 2**55 + 2**40, "hours 1 and 4: 0 + 1")
     cash(box, "c", 2**55 + 2 * 2**40, "hours 2 and 3: 1 + 1")
-    for name, amount in (("a", 2**55 - 3 * 2**40), ("b", 2**55 + 2**40), ("c", 2**55 + 2 * 2**40)):
-        take(box, name, amount)
+    take(box, "a", 2**55 - 3 * 2**40)
+    take(box, "b", 2**55 + 2**40)
+    take(box, "c", 2**55 + 2 * 2**40, Reason.INSUFFICIENT_CUSTODY)
     custody(box, 0, "3 x 2^55 in, the same out: nothing is left over and nothing is missing")
 
 
@@ -114,9 +116,7 @@ def funding_is_not_drained_in_small_steps(box: Recorder) -> None:
     bug="parameters change between what is owed and what is charged",
     effect="an administrator charges the past hour at a rate that nobody knew",
     importance=CRITICAL,
-    start=world(
-        pool=WHOLE, margin=STEEP, funding=replace(FUNDING, interest_form=InterestForm.ADDED, cap=5 * PERCENT)
-    ),
+    start=world(pool=WHOLE, margin=STEEP, funding=replace(FUNDING, interest_form=InterestForm.ADDED, cap=5 * PERCENT)),
 )
 def funding_parameters_reach_no_past_hour(box: Recorder) -> None:
     # Interest 0, then 5 %, set as late as the rules allow: right after an accrual.
@@ -228,7 +228,9 @@ def the_insured_floor_is_drained_up_to_its_budget(box: Recorder) -> None:
     box.hand("observable.pools.main.insurance_fund", 90, "100 - 10")
     box.time = 101
     box.do("a", ev.Liquidate("a", "a2", PERP, 1))
-    box.hand("receipt.amounts.reward_floor", 8, "1 + 100: a new interval of the budget that began with the listing at 0")
+    box.hand(
+        "receipt.amounts.reward_floor", 8, "1 + 100: a new interval of the budget that began with the listing at 0"
+    )
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -307,7 +309,9 @@ def profit_is_withdrawn_until_liquidation(box: Recorder) -> None:
     box.do("a", ev.Withdraw("a", "USD", 1), Reason.BELOW_INITIAL_MARGIN)
     box.do("z", ev.ResolveDefault("a"), Reason.NOT_IN_DEFAULT)
     box.do("k", ev.Liquidate("a", "k", PERP, 100))
-    box.hand("receipt.amounts.closed", 10, "7,300 - 2,800 = 4,500 against 4,860: (360 + 2) / 4 % = 9,050, over 972 is 9.3")
+    box.hand(
+        "receipt.amounts.closed", 10, "7,300 - 2,800 = 4,500 against 4,860: (360 + 2) / 4 % = 9,050, over 972 is 9.3"
+    )
     box.hand("receipt.amounts.penalty", 97, "1 % of 9,720: the account pays it")
     custody(box, 107_300, "110,000 - 2,700")
 
@@ -396,9 +400,8 @@ def round_trips_gain_nothing(box: Recorder) -> None:
     box.trade("a2", "a", 1, 1_001)
     cash(box, "a", 7_982, "7,980 - 10 + 10 + 2: 9.99 up 10, -10.01 up -10")
     cash(box, "a2", 12_016, "12,020 + 9 - 11 - 2: -9.99 up -9, 10.01 up 11")
-    take(box, "a", 7_982)
-    box.do("a", ev.Withdraw("a2", "USD", 12_017), Reason.NEGATIVE_BALANCE_LIMIT)
-    box.do("a", ev.Withdraw("a2", "USD", 12_016))
+    take(box, "a", 7_982, Reason.NEGATIVE_BALANCE_LIMIT)
+    take(box, "a2", 12_016, Reason.NEGATIVE_BALANCE_LIMIT)
     custody(box, 10_002, "30,000 - 19,998: the deposit of b and 2 of fees")
     box.hand("observable.pools.main.fee_treasury", 2, "1 + 1, half of each is 0.5, down 0")
     box.do("b", ev.Withdraw("b", "USD", 10_000))
@@ -430,9 +433,8 @@ def pieces_add_up_to_the_whole(box: Recorder) -> None:
     box.trade("b", "a", 1, 1_000)
     cash(box, "a", 4_997, "5,000 - 3")
     cash(box, "b", 5_003, "5,000 + 3")
-    take_all = (("a", 4_997), ("b", 5_003))
-    for name, amount in take_all:
-        take(box, name, amount)
+    take(box, "a", 4_997)
+    take(box, "b", 5_003, Reason.INSUFFICIENT_CUSTODY)
     custody(box, 0, "10,000 in, 10,000 out")
 
 
@@ -479,12 +481,13 @@ def a_replayed_event_changes_nothing(box: Recorder) -> None:
 )
 def a_rejected_event_leaves_no_trace(box: Recorder) -> None:
     box.open("a", 100)
+    box.open("b", 100)
     late = ev.Event("once", 50, 1_000, "a", ev.Withdraw("a", "USD", 101))
     box.send(late, Reason.BELOW_INITIAL_MARGIN)
-    box.sequence = 2
+    box.sequence = 4
     box.do("a", ev.Deposit("a", "USD", 1))
-    cash(box, "a", 101, "sequence 3 and time 0 after the rejected event of 50 and 1,000")
+    cash(box, "a", 101, "100 + 1 with sequence 5 and time 0, after the rejected event of 50 and 1,000")
     box.send(late)
     cash(box, "a", 0, "the same event, now with enough: 101 - 101")
     box.send(late, Reason.DUPLICATE_EVENT)
-    custody(box, 0, "100 + 1 - 101")
+    custody(box, 100, "100 + 1 - 101 + 100 of b")

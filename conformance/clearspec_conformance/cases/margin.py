@@ -61,7 +61,8 @@ def most(box: Recorder, account: str, amount: int, left: int, derivation: str) -
 
 def short_of(box: Recorder, *trade: Any, account: str, reason: Reason = Reason.INSUFFICIENT_MARGIN) -> None:
     """A fill that must be refused about an account."""
-    receipt = box.trade(*trade, expect=reason)
+    buyer, seller, size, price = trade
+    receipt = box.trade(buyer, seller, size, price, expect=reason)
     if receipt.subject != account:
         raise AssertionError(f"expected {account}, got {receipt.subject}")
 
@@ -721,7 +722,7 @@ def age_of_collateral_is_no_default(box: Recorder) -> None:
 # Counted profit
 
 
-def profit(identifier: str, size: int, derivation: str, **pool: int) -> None:
+def profit(identifier: str, size: int, derivation: str, **pool: Any) -> None:
     """Register a vector: 100 lots from 1,000 with 10,500, now 1,010: how many lots may be bought on top."""
 
     def play(box: Recorder) -> None:
@@ -820,7 +821,7 @@ def profit_counts_whole_for_maintenance(box: Recorder) -> None:
 # Outflows
 
 
-def outflow(identifier: str, price: int, amount: int, derivation: str, size: int = 10, **pool: int) -> None:
+def outflow(identifier: str, price: int, amount: int, derivation: str, size: int = 10, **pool: Any) -> None:
     """Register a vector: a long from 1,000 with cash 1,500, now at a price: the most that may leave."""
 
     def play(box: Recorder) -> None:

@@ -37,6 +37,7 @@ from clearspec.sandbox import (
     TRADING,
     genesis,
 )
+from clearspec.state import MarketStatus
 from clearspec_conformance.vectors import Recorder, case, kernel_case
 
 CRITICAL = Importance.CRITICAL
@@ -333,7 +334,7 @@ TIGHT_LIQUIDATION = replace(LIQUIDATION, penalty=4_312_019, reward=0)
 
 def tight(feed: str = "BTC", **sections: Any) -> MarketListing:
     """The market whose price gap is met with equality, with changed sections."""
-    base = {
+    base: dict[str, Any] = {
         "margin": TIGHT_MARGIN,
         "mark": TIGHT_MARK,
         "funding": TIGHT_FUNDING,
@@ -659,7 +660,13 @@ def the_first_broken_inequality_is_named(box: Recorder) -> None:
         refuse(box, ev.ListMarket(listing), name)
         listing = replace(listing, parameters=replace(listing.parameters, **sections))
 
-    sections = {"trading": trading, "liquidation": liquidation, "funding": funding, "margin": limits, "mark": mark}
+    sections: dict[str, Any] = {
+        "trading": trading,
+        "liquidation": liquidation,
+        "funding": funding,
+        "margin": limits,
+        "mark": mark,
+    }
     listing = replace(listing, parameters=replace(MARKET, **sections))
     refused("position-notional-bounded", trading=replace(trading, max_position=1))
     trading = replace(trading, max_position=1, max_open_interest=1)
@@ -1170,7 +1177,7 @@ def no_change_in_final_settlement(box: Recorder) -> None:
     start=ONE,
 )
 def a_halted_market_takes_parameters(box: Recorder) -> None:
-    for status in (ev.MarketStatus.HALTED, ev.MarketStatus.REDUCE_ONLY):
+    for status in (MarketStatus.HALTED, MarketStatus.REDUCE_ONLY):
         box.do("admin", ev.SetStatus(PERP, status))
         box.do("admin", change())
         box.hand("receipt.amounts.ramp_end", 0, "nothing changes: no ramp, now is 0")

@@ -11,6 +11,7 @@ from clearspec.formats import Importance
 from clearspec.numerics import AMOUNT_MAX, NOTIONAL_MAX, PRICE_MAX, SCALE
 from clearspec.parameters import Layer, MarketKind, Tier
 from clearspec.sandbox import FEED, LISTING, MARKET, PERCENT, POOL, TRADING, genesis
+from clearspec.state import MarketStatus
 from clearspec_conformance.vectors import Recorder, case, kernel_case
 
 CRITICAL = Importance.CRITICAL
@@ -35,7 +36,8 @@ def start(box: Recorder, price: int, **accounts: int) -> None:
 
 def refuse(box: Recorder, reason: Reason, subject: str, *trade: Any, market: str = PERP, actor: str = "venue") -> None:
     """A fill (buyer, seller, size, price) that must be refused about a subject."""
-    receipt = box.do(actor, ev.Trade(market, *trade, ev.Side.SELLER), reason)
+    buyer, seller, size, price = trade
+    receipt = box.do(actor, ev.Trade(market, buyer, seller, size, price, ev.Side.SELLER), reason)
     if receipt.subject != subject:
         raise AssertionError(f"expected {subject}, got {receipt.subject}")
 
@@ -219,6 +221,22 @@ def the_postings_of_a_fill_in_their_order(box: Recorder) -> None:
     cash(box, "b", 99_819, "100,000 - 75 (0.5 % of 15,000) + 15 - 20 - 101")
 
 
+HAIRCUT = genesis(
+    pool=replace(BARE, layers=(Layer.GAINS_HAIRCUT,)),
+    feeds=(replace(FEED, band=4 * PERCENT),),
+    markets=(
+        replace(
+            LISTING,
+            parameters=replace(
+                MARKET,
+                margin=replace(MARKET.margin, tiers=(Tier(NOTIONAL_MAX, 20 * PERCENT, 20 * PERCENT),)),
+                mark=replace(MARKET.mark, variation_interval=1),
+            ),
+        ),
+    ),
+)
+
+
 @case(
     "trading-settle-002",
     "TRADE-2",
@@ -226,20 +244,7 @@ def the_postings_of_a_fill_in_their_order(box: Recorder) -> None:
     bug="a gains haircut is not settled before a position changes, or a new position starts at an old index",
     effect="a winner walks off with the gain that was taken, or a newcomer pays for it",
     importance=CRITICAL,
-    start=genesis(
-        pool=replace(BARE, layers=(Layer.GAINS_HAIRCUT,)),
-        feeds=(replace(FEED, band=4 * PERCENT),),
-        markets=(
-            replace(
-                LISTING,
-                parameters=replace(
-                    MARKET,
-                    margin=replace(MARKET.margin, tiers=(Tier(NOTIONAL_MAX, 20 * PERCENT, 20 * PERCENT),)),
-                    mark=replace(MARKET.mark, variation_interval=1),
-                ),
-            ),
-        ),
-    ),
+    start=HAIRCUT,
 )
 def a_haircut_is_settled_before_a_change(box: Recorder) -> None:
     # Short 5 from 300 with 300, at 362: a deficit of 10, 1 of each of the 10 lots of ``g`` after ``w`` has closed.
@@ -260,6 +265,32 @@ def a_haircut_is_settled_before_a_change(box: Recorder) -> None:
     box.trade("n", "g", 8, 362)
     cash(box, "g", 100_120, "100,042 + 6 x 13: short 2 now, at the index of the short side")
     cash(box, "n", 1_000, "nothing is owed")
+
+
+@case(
+    "trading-settle-003",
+    "TRADE-2",
+    "FALL-9",
+    bug="a short settles the haircut of the long side, or with the sign of its size",
+    effect="the winners of a fall are paid what was taken from them",
+    importance=CRITICAL,
+    start=HAIRCUT,
+)
+def a_short_settles_the_haircut_of_its_side(box: Recorder) -> None:
+    # Long 5 from 300 with 300, at 237: a deficit of 15; 10 lots of ``g`` are short, 1 each; 5 stay uncovered.
+    start(box, 300, x=300, w=10_000, g=100_000, s=10_000)
+    box.trade("x", "w", 5, 300)
+    for time in (2, 3, 4, 5, 6):  # 288, 277, 266, 256, 246
+        box.price(200, time=time)
+    box.trade("s", "g", 10, 246)
+    box.price(200, time=7)
+    box.do("z", ev.ResolveDefault("x"))
+    box.hand("receipt.amounts.deficit", 15, "300 - 5 x 63 = -15")
+    box.hand("observable.markets.BTC-PERP.haircut_short", 1, "15 / 10 lots = 1.5, down 1")
+    cash(box, "g", 99_990, "100,000 - 10 that it owes")
+    box.trade("g", "s", 4, 237)
+    cash(box, "g", 100_026, "100,000 - 10 + 4 x 9")
+    cash(box, "s", 9_964, "10,000 - 4 x 9: the long side owes nothing")
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -314,7 +345,7 @@ def the_checks_before_a_fill_in_their_order(box: Recorder) -> None:
     box.open("b", 1_000)
     box.open("y", 0, "side")
     box.open("z", 0, "side")
-    box.do("admin", ev.SetStatus(PERP, ev.MarketStatus.HALTED))
+    box.do("admin", ev.SetStatus(PERP, MarketStatus.HALTED))
     refuse(box, Reason.UNAUTHORISED, "admin", "ghost", "spook", 1, 1_500, market="NONE", actor="admin")
     refuse(box, Reason.UNAUTHORISED, "a", "a", "b", 1, 1_000, actor="a")
     refuse(box, Reason.UNKNOWN_MARKET, "NONE", "ghost", "spook", 1, 1_500, market="NONE")
@@ -324,7 +355,7 @@ def the_checks_before_a_fill_in_their_order(box: Recorder) -> None:
     refuse(box, Reason.WRONG_POOL, "z", "z", "y", 1, 1_500)
     refuse(box, Reason.WRONG_POOL, "y", "a", "y", 1, 1_500)
     refuse(box, Reason.MARKET_NOT_TRADING, PERP, "a", "b", 1, 1_500)
-    box.do("admin", ev.SetStatus(PERP, ev.MarketStatus.REDUCE_ONLY))
+    box.do("admin", ev.SetStatus(PERP, MarketStatus.REDUCE_ONLY))
     refuse(box, Reason.STALE_PRICE, PERP, "a", "b", 1, 1_500)  # there is no price yet
     box.price(1_000, time=1)
     box.time = 602
@@ -332,7 +363,7 @@ def the_checks_before_a_fill_in_their_order(box: Recorder) -> None:
     box.price(1_000)
     refuse(box, Reason.PRICE_OUTSIDE_BAND, PERP, "a", "b", 1, 1_201)
     refuse(box, Reason.REDUCE_ONLY, "a", "a", "b", 1, 1_200)
-    box.do("admin", ev.SetStatus(PERP, ev.MarketStatus.ACTIVE))
+    box.do("admin", ev.SetStatus(PERP, MarketStatus.ACTIVE))
     box.trade("a", "b", 1, 1_200)
     position(box, "a", 1, 1_200, "1 x 1,200; 1,000 - 200 >= 10 % of 1,000")
 
@@ -350,9 +381,9 @@ def the_checks_before_a_fill_in_their_order(box: Recorder) -> None:
 def the_checks_after_a_fill_in_their_order(box: Recorder) -> None:
     # No cash at all: every fill also lacks fee and margin on both sides.
     start(box, 1_000, a=0, b=0)
-    box.do("admin", ev.SetStatus(PERP, ev.MarketStatus.REDUCE_ONLY))
+    box.do("admin", ev.SetStatus(PERP, MarketStatus.REDUCE_ONLY))
     refuse(box, Reason.REDUCE_ONLY, "a", "a", "b", 11, 1_000)
-    box.do("admin", ev.SetStatus(PERP, ev.MarketStatus.ACTIVE))
+    box.do("admin", ev.SetStatus(PERP, MarketStatus.ACTIVE))
     refuse(box, Reason.POSITION_CAP_EXCEEDED, "a", "a", "b", 11, 1_000)
     refuse(box, Reason.OPEN_INTEREST_CAP_EXCEEDED, PERP, "a", "b", 9, 1_000)
     refuse(box, Reason.NEGATIVE_BALANCE_LIMIT, "a", "a", "b", 8, 1_000)
@@ -401,7 +432,7 @@ def two_accounts_of_one_owner_are_two_accounts(box: Recorder) -> None:
 def a_reduce_only_market(box: Recorder) -> None:
     start(box, 1_000, a=10_000, b=10_000, c=10_000)
     box.trade("a", "b", 5, 1_000)
-    box.do("admin", ev.SetStatus(PERP, ev.MarketStatus.REDUCE_ONLY))
+    box.do("admin", ev.SetStatus(PERP, MarketStatus.REDUCE_ONLY))
     refuse(box, Reason.REDUCE_ONLY, "c", "c", "a", 3, 1_000)  # the buyer opens
     refuse(box, Reason.REDUCE_ONLY, "c", "b", "c", 3, 1_000)  # the seller opens
     refuse(box, Reason.REDUCE_ONLY, "a", "a", "b", 1, 1_000)  # both grow
@@ -426,7 +457,7 @@ def both_sides_reduce(box: Recorder) -> None:
     start(box, 1_000, a=10_000, b=10_000, c=10_000)
     box.trade("a", "b", 2, 1_000)
     box.trade("a", "c", 3, 1_000)
-    box.do("admin", ev.SetStatus(PERP, ev.MarketStatus.REDUCE_ONLY))
+    box.do("admin", ev.SetStatus(PERP, MarketStatus.REDUCE_ONLY))
     refuse(box, Reason.REDUCE_ONLY, "b", "b", "a", 3, 1_000)
     refuse(box, Reason.REDUCE_ONLY, "c", "b", "c", 1, 1_000)  # b reduces, c grows
     box.trade("b", "a", 2, 1_000)
@@ -445,7 +476,7 @@ def a_halted_market(box: Recorder) -> None:
     # 10 lots from 1,000 with 1,000; at 941: 410 against 470.5.
     start(box, 1_000, a=1_000, b=10_000)
     box.trade("a", "b", 10, 1_000)
-    box.do("admin", ev.SetStatus(PERP, ev.MarketStatus.HALTED))
+    box.do("admin", ev.SetStatus(PERP, MarketStatus.HALTED))
     refuse(box, Reason.MARKET_NOT_TRADING, PERP, "b", "a", 1, 1_000)
     box.do("b", ev.Withdraw("b", "USD", 9_000))
     cash(box, "b", 1_000, "10,000 - 9,000")
@@ -485,7 +516,7 @@ def a_market_fills_before_its_expiry(box: Recorder) -> None:
     position(box, "a", 1, 1_000, "a perpetual has no expiry", "P2")
 
 
-def change(box: Recorder, status: ev.MarketStatus, expect: Reason | None = None, actor: str = "admin") -> None:
+def change(box: Recorder, status: MarketStatus, expect: Reason | None = None, actor: str = "admin") -> None:
     """A change of the perpetual's status."""
     box.do(actor, ev.SetStatus(PERP, status), expect)
 
@@ -500,7 +531,7 @@ def change(box: Recorder, status: ev.MarketStatus, expect: Reason | None = None,
     start=market(),
 )
 def the_status_of_a_market(box: Recorder) -> None:
-    status = ev.MarketStatus
+    status = MarketStatus
     box.do("eve", ev.SetStatus("NONE", status.SETTLING), Reason.UNAUTHORISED)
     box.do("venue", ev.SetStatus(PERP, status.HALTED), Reason.UNAUTHORISED)
     box.do("admin", ev.SetStatus("NONE", status.SETTLING), Reason.UNKNOWN_MARKET)
