@@ -224,8 +224,8 @@ def exchange(patch: Patch) -> None:
 
 def rebound(record: type, field: str, low: int, high: int) -> None:
     """Give a field of a record other bounds where events are checked."""
-    found = [(name, *old) if name != field else (name, low, high) for name, *old in events.bounds_of(record)]
-    events._BOUNDS[record] = tuple(found)
+    known = events.bounds_of(record)
+    events._BOUNDS[record] = tuple((name, low, high) if name == field else (name, a, b) for name, a, b in known)
 
 
 class _Text(InspectLoader):

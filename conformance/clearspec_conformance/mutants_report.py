@@ -219,8 +219,8 @@ How much the vectors catch. Two kinds of wrong clearinghouse are made from the r
 
 A mutant is killed when a receipt (reason, amounts, postings) or an observable snapshot differs. The score is killed
 over killed and survived. Three kinds do not count in it: a mutant whose change nothing can show is *equivalent*; one
-that only an input could show which a vector cannot hold is *out of reach*; one that is no program (a name or a type that
-does not fit) is *broken*. The first two stand in `conformance/mutants/equivalent.toml`, each with its reason.
+that only an input could show which a vector cannot hold is *out of reach*; one that is no program (a name or a type
+that does not fit) is *broken*. The first two stand in `conformance/mutants/equivalent.toml`, each with its reason.
 
 This page is written by `clearspec mutants --write`. An id is module, line, column and operator.
 """

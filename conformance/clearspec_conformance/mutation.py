@@ -134,7 +134,7 @@ def _other_constants(node: ast.expr, value: Any) -> Iterator[tuple[str, ast.expr
 
 def records_of_events() -> dict[type, bool]:
     """Every record whose integers an event may bring in, and whether it is an action or the event itself."""
-    found: dict[type, bool] = {record: True for record in (events.Event, *events.ACTION_NAMES)}
+    found: dict[type, bool] = dict.fromkeys((events.Event, *events.ACTION_NAMES), True)
     inner = list(events.NESTING)
     while inner:
         record: Any = inner.pop(0)

@@ -18,12 +18,8 @@ wrong(
 
 wrong(
     "gap-without-the-penalty",
-    (
-        "parameters",
-        "fall = mul_floor(mul_floor(shrunk(band, steps + 1), SCALE - penalty), SCALE - basis)",
-        "fall = mul_floor(shrunk(band, steps + 1), SCALE - basis)",
-    ),
-    story="The maintenance ratio covers the fall of the price, but not the penalty that is taken from it.",
+    ("parameters", "mul_ceil(SCALE + penalty, SCALE + basis) + funding)", "SCALE + basis + funding)"),
+    story="The maintenance ratio covers the move of the price, but not the penalty that is taken on top of it.",
 )
 
 wrong(

@@ -94,16 +94,6 @@ wrong(
 )
 
 wrong(
-    "shortfall-forgotten",
-    (
-        "settlement",
-        "replace(settlement, shortfall=settlement.shortfall + missing - insured)",
-        "replace(settlement, shortfall=settlement.shortfall)",
-    ),
-    story="What the funds cannot pay is nobody's, and claims exceed the pot.",
-)
-
-wrong(
     "settles-before-expiry",
     (
         "settlement",

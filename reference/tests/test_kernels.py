@@ -850,6 +850,10 @@ BOUNDARIES: dict[str, tuple[MarketListing, MarketListing]] = {
         changed(trading={"taker_fee": 5 * PERCENT}),
         changed(trading={"taker_fee": 5 * PERCENT + 1}),
     ),
+    "maker-fee-at-most-maintenance": (
+        changed(trading={"maker_fee": 5 * PERCENT}),
+        changed(trading={"maker_fee": 5 * PERCENT + 1}),
+    ),
     "reward-at-most-penalty": (
         changed(liquidation={"reward": PERCENT}),
         changed(liquidation={"reward": PERCENT + 1}),

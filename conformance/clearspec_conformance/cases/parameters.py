@@ -266,6 +266,15 @@ edge(
     importance=CRITICAL,
 )
 edge(
+    "parameters-envelope-maker-fee-001",
+    "maker-fee-at-most-maintenance",
+    new(trading=replace(TRADING, maker_fee=50_000_000)),
+    new(trading=replace(TRADING, maker_fee=50_000_001)),
+    holds="5 % <= 5 %",
+    bug="a maker fee above maintenance is accepted",
+    effect="an account above maintenance cannot reduce as a maker",
+)
+edge(
     "parameters-envelope-taker-fee-001",
     "taker-fee-at-most-maintenance",
     new(trading=replace(TRADING, taker_fee=50_000_000)),
