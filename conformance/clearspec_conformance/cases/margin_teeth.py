@@ -30,7 +30,7 @@ CRITICAL = Importance.CRITICAL
 P = PERCENT
 
 kernel_case(
-    "margin-tiers-002",
+    "margin-tiers-101",
     "MARG-1",
     kernel="tiered_requirement",
     bug="each slice is rounded up by itself",
@@ -46,7 +46,7 @@ kernel_case(
 
 
 @case(
-    "margin-stale-mark-001",
+    "margin-stale-mark-101",
     "MARG-5",
     "ORCL-9",
     bug="the penalty of a stale position is taken from another price than the mark",
@@ -81,7 +81,7 @@ CLAIMED = genesis(
 
 
 @case(
-    "margin-claims-002",
+    "margin-claims-101",
     "MARG-6",
     "MARG-11",
     "MARG-12",
@@ -114,7 +114,7 @@ def a_claim_needs_no_margin(box: Recorder) -> None:
 
 
 @case(
-    "margin-collateral-006",
+    "margin-collateral-101",
     "MARG-7",
     "ORCL-9",
     bug="a price that is not yet stale is worth more the fresher it is",
@@ -131,7 +131,7 @@ def a_fresh_price_has_no_age(box: Recorder) -> None:
 
 
 @case(
-    "margin-collateral-007",
+    "margin-collateral-102",
     "MARG-7",
     "ORCL-9",
     bug="the age of a collateral price counts from the anchor of its step",
@@ -156,7 +156,7 @@ TWO_COLLATERALS = replace(
 
 
 @case(
-    "margin-collateral-008",
+    "margin-collateral-103",
     "MARG-7",
     "MARG-9",
     bug="only the first collateral asset of a pool counts",
@@ -179,7 +179,7 @@ def every_collateral_asset_counts(box: Recorder) -> None:
 
 
 @case(
-    "margin-fill-007",
+    "margin-fill-101",
     "MARG-10",
     bug="the requirement after a fill is held against the notional before it, not against the requirement before it",
     effect="an account below initial margin takes new risk",
@@ -194,7 +194,7 @@ def no_price_buys_new_risk(box: Recorder) -> None:
 
 
 @case(
-    "margin-fill-008",
+    "margin-fill-102",
     "MARG-10",
     bug="an account that lacks one atom after a fill is not in default",
     effect="it fills its way out of its default",
@@ -210,7 +210,7 @@ def one_atom_short_is_default(box: Recorder) -> None:
 
 
 @case(
-    "margin-fill-009",
+    "margin-fill-103",
     "MARG-10",
     bug="below zero, by one atom, health decides instead of equity",
     effect="an account that owes one atom cannot reduce at mark",
@@ -250,7 +250,7 @@ def both_ways(box: Recorder, lots: int, price: int) -> None:
 
 
 @case(
-    "margin-fill-010",
+    "margin-fill-104",
     "MARG-10",
     "MARG-8",
     bug="health is compared with the equity for new risk, in which profit does not count",
@@ -269,7 +269,7 @@ def health_counts_all_profit(box: Recorder) -> None:
 
 
 @case(
-    "margin-fill-011",
+    "margin-fill-105",
     "MARG-10",
     "MARG-8",
     bug="below zero the equity for new risk is compared, in which profit does not count",
@@ -295,12 +295,48 @@ def below_zero_all_profit_counts(box: Recorder) -> None:
     box.hand("observable.accounts.a.balances.USD", -1_660, "-1,670 + 10; E = -1,660 + 1,640 + 10 = -10, not below -10")
 
 
+FEED_OF_ATOMS = replace(FEED, band=4 * P)
+CHARGED = replace(MARKET, margin=STEEP, mark=replace(MARK, variation_interval=1))
+
+
+@case(
+    "margin-fill-106",
+    "MARG-10",
+    "SETTLE-6",
+    bug="the row of no requirement is used for a requirement of one atom",
+    effect="an account with a claim cannot close its last lot",
+    start=genesis(
+        pool=replace(UNCOUNTED, collateral=()),
+        feeds=(FEED_OF_ATOMS,),
+        markets=(
+            replace(FUTURE, parameters=CHARGED),
+            replace(LISTING, parameters=replace(CHARGED, trading=replace(MARKET.trading, taker_fee=20 * P))),
+        ),
+    ),
+)
+def the_last_lot_may_be_closed(box: Recorder) -> None:
+    # 40 lots from 4, settled at 5: a claim of 40, which does not count for new risk. 20 lots of the perpetual at 5.
+    start(box, 4, a=40, b=1_000)
+    box.trade("a", "b", 40, 4, "FUT")
+    box.drive(5)
+    box.price(5, time=100)
+    box.time = 700
+    box.do("z", ev.FixSettlement("FUT"))
+    box.do("z", ev.SettlePosition("a", "FUT"))
+    box.do("a", ev.Withdraw("a", "USD", 19))
+    box.do("venue", ev.Trade(PERP, "a", "b", 20, 5, ev.Side.BUYER))
+    box.do("venue", ev.Trade(PERP, "b", "a", 19, 4, ev.Side.BUYER))
+    box.hand("observable.accounts.a.balances.USD", -14, "21 - 19 - 16 of fees; E = 26, R = 1: 26 x 20 >= 61 x 1")
+    box.do("venue", ev.Trade(PERP, "b", "a", 1, 4, ev.Side.BUYER))
+    box.hand("observable.accounts.a.balances.USD", -16, "-14 - 1 - 1 of fees; E = 24, R = 0: 24 x 1 >= 26 x 0")
+
+
 # ---------------------------------------------------------------------------------------------------------------
 # Outflows and liquidation with profit that does not count for new risk
 
 
 @case(
-    "margin-outflow-profit-001",
+    "margin-outflow-profit-101",
     "MARG-11",
     "MARG-8",
     bug="the profit that counts for new risk is taken off twice from what may be withdrawn",
@@ -316,7 +352,7 @@ def a_profit_takes_nothing_from_cash(box: Recorder) -> None:
 
 
 @case(
-    "margin-critical-002",
+    "margin-critical-101",
     "MARG-12",
     "LIQ-3",
     "PARM-13",

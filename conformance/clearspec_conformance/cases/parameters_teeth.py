@@ -10,7 +10,7 @@ from clearspec.events import Reason
 from clearspec.formats import Importance
 from clearspec.numerics import NOTIONAL_MAX
 from clearspec.parameters import MarketParameters, Tier
-from clearspec.sandbox import MARGIN, MARKET, PERCENT
+from clearspec.sandbox import FEED, LISTING, MARGIN, MARKET, PERCENT, POOL, genesis
 from clearspec_conformance.cases.margin import bare, start
 from clearspec_conformance.situations import PERP
 from clearspec_conformance.vectors import Recorder, case
@@ -175,3 +175,22 @@ def the_settlement_window_has_bounds(box: Recorder) -> None:
         box.do("admin", ev.SetParameters(PERP, changed), Reason.FIELD_OUT_OF_RANGE)
     box.do("admin", ev.SetParameters(PERP, replace(MARKET, settlement_window=DURATION)))
     box.hand("receipt.amounts.ramp_end", 0, "a perpetual without an expiry takes another window at once")
+
+
+ODD_POOL = replace(POOL, collateral=(), profit_weight_initial=0, profit_cap_initial=0, withdrawal_margin=5 * P, dust=7)
+
+
+@case(
+    "parameters-pool-101",
+    "PARM-11",
+    "PARM-4",
+    "COLL-5",
+    bug="a limit on profit is held against another parameter of the pool",
+    effect="a pool inside the envelope is refused",
+    start=genesis(pool=ODD_POOL, feeds=(FEED,), markets=(LISTING,)),
+)
+def limits_on_profit_concern_profit_alone(box: Recorder) -> None:
+    start(box, 100, a=100, b=1_000)
+    box.trade("a", "b", 10, 100)
+    box.do("a", ev.Withdraw("a", "USD", 1), Reason.BELOW_INITIAL_MARGIN)
+    box.hand("observable.accounts.a.balances.USD", 100, "10 % of 1,000 must stay, and is above 5 % of it")

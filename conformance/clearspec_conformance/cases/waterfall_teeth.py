@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from clearspec import events as ev
+from clearspec.events import Reason
 from clearspec.formats import Importance
 from clearspec.parameters import Layer
 from clearspec.sandbox import genesis
-from clearspec_conformance.situations import FEED, cash, enter, listed, pool_of
+from clearspec_conformance.situations import FEED, PERP, cash, enter, future, listed, pool_of, size
 from clearspec_conformance.vectors import Recorder, case
 
 SLOW_FEED = replace(FEED, feed="ETH", step_interval=20)
@@ -42,3 +43,27 @@ def gains_count_from_the_first_mark(box: Recorder) -> None:
     )
     box.hand("observable.markets.YOUNG.haircut_short", 20, "1,000 - 980 since the first mark, none of it taken before")
     box.hand(cash("a"), 22_220, "20,000 + 10 x 210 + 10 x 20 of what was torn up, less 4 x 15 and 1 x 20 owed")
+
+
+@case(
+    "waterfall-expired-101",
+    "FALL-1",
+    "SETTLE-3",
+    bug="a market whose expiry is the first second counts as one without",
+    effect="a position closes at mark where its settlement price should be paid",
+    start=genesis(pool=pool_of(), feeds=(FEED,), markets=(listed(), future(1, 1))),
+)
+def the_first_second_may_be_an_expiry(box: Recorder) -> None:
+    # 10 lots of the perpetual from 1,000 to 888: 1,100 - 1,120 = -20; the future, past its expiry, has not moved.
+    enter(box, a=10_000, d=1_100)
+    box.trade("d", "a", 1, 1_000, "FUT")
+    box.trade("d", "a", 10, 1_000)
+    box.drive(888)
+    box.do("z", ev.ResolveDefault("d"), Reason.CLAIMS_PENDING)
+    box.hand(size("d", PERP), 10, "nothing has happened")
+    box.do("z", ev.FixSettlement("FUT"))
+    box.hand("receipt.amounts.settlement_price", 1_000, "the price of the one second of the window")
+    box.do("z", ev.SettlePosition("d", "FUT"))
+    box.hand("receipt.amounts.claim", 0, "1,000 - 1,000")
+    box.do("z", ev.ResolveDefault("d"))
+    box.hand("receipt.amounts.deficit", 20, "1,120 - 1,100")
