@@ -54,7 +54,7 @@ CHAPTER_OF: dict[str, str] = {
 }
 """Module of the reference to the chapter that it implements."""
 
-TIMEOUT = 20.0
+TIMEOUT = 120.0
 """Seconds that a mutant may take over all its vectors; after that it counts as killed by never ending."""
 
 MEMORY = 4 * 2**30

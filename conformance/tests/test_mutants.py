@@ -26,7 +26,7 @@ from clearspec_conformance.mutants import (
     zoo_candidates,
 )
 from clearspec_conformance.mutants_command import command
-from clearspec_conformance.mutation import Generated, generated, in_functions
+from clearspec_conformance.mutation import Generated, generated, in_bounds, in_functions
 from clearspec_conformance.operators import Scope, changes_of
 from clearspec_conformance.records import Known, signatures
 from clearspec_conformance.suite import vectors_folder
@@ -243,6 +243,29 @@ def test_no_vectors_are_refused(tmp_path: Path) -> None:
         open_arena(tmp_path)
 
 
+def test_bounds_of_every_record_of_an_event_are_mutated() -> None:
+    """A deposit has one integer, from 1 to 2^60: one too wide and one too narrow at either end."""
+    found = {one.operator: one for one in in_bounds("events") if one.function == "Deposit"}
+    assert {name: one.patch.bounds for name, one in found.items()} == {
+        "low-1": ("Deposit", "amount", 0, 2**60),
+        "high+1": ("Deposit", "amount", 1, 2**60 + 1),
+        "low+1": ("Deposit", "amount", 2, 2**60),
+        "high-1": ("Deposit", "amount", 1, 2**60 - 1),
+    }
+    nested = [one.function for one in in_bounds("parameters")]
+    assert nested.count("FundingParameters") == 2 * 8
+    assert "FeedParameters" not in nested  # no event brings one in
+
+
+def test_other_bounds_are_killed_by_what_lies_between(arena: Arena) -> None:
+    """The deposit of 100 is refused where 100 is the least that is out of range."""
+    narrow = Patch("events", (), bounds=("Deposit", "amount", 1, 99))
+    kills = judged(arena, [narrow], [0, 1], 2).kills
+    assert [kill.vector for kill in kills] == ["ledger-deposit-001"]
+    assert kills[0].by == "step 2: status: expected accepted, got rejected"
+    assert not judged(arena, [Patch("events", (), bounds=("Deposit", "amount", 1, 100))], [0, 1]).killed
+
+
 # The report
 
 
@@ -306,6 +329,11 @@ def test_the_list_of_equivalents_cannot_rot() -> None:
         "equivalent.toml names a mutant that is killed by v: ledger.post: a -> b",
         "equivalent.toml names no mutant: ledger.post: z -> b",
     ]
+
+
+def test_every_entry_of_the_list_names_a_mutant() -> None:
+    names = {mutant.name for mutant in generated()}
+    assert [name for name in report.read_reasons() if name not in names] == []
 
 
 GOOD = '[[equivalent.ledger]]\nwhy = "because"\nmutants = ["ledger.post: a -> b"]\n'
