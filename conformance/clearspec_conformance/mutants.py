@@ -422,8 +422,13 @@ def shared(work: Callable[[int], Any], count: int, jobs: int) -> Iterator[Any]:
 
     global _WORK
     _WORK = work
-    with get_context("fork").Pool(jobs) as pool:
+    with get_context("fork").Pool(jobs, _plain_signals) as pool:
         yield from pool.imap(_work, range(count), chunksize=max(1, min(8, count // (4 * jobs))))
+
+
+def _plain_signals() -> None:
+    """Let a process end as it would by itself, whatever the command has set."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 _WORK: Callable[[int], Any] | None = None
