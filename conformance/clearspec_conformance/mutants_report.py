@@ -56,6 +56,12 @@ class Outcome(StrEnum):
     BROKEN = "broken"
 
 
+def is_broken(trial: Trial) -> bool:
+    """Whether a mutant ended because it is no program."""
+    by = trial.kills[0].by if trial.kills else ""
+    return any(word in by for word in BROKEN) and MISSED not in by
+
+
 @dataclass(frozen=True, slots=True)
 class Judged:
     """A generated mutant, its trial, how many vectors reach it, and why it may survive, if it may."""
@@ -69,9 +75,7 @@ class Judged:
     def outcome(self) -> Outcome:
         """What came of it."""
         if self.trial.killed:
-            by = self.trial.kills[0].by
-            broken = any(word in by for word in BROKEN) and MISSED not in by
-            return Outcome.BROKEN if broken else Outcome.KILLED
+            return Outcome.BROKEN if is_broken(self.trial) else Outcome.KILLED
         return Outcome.SURVIVED if self.reason is None else Outcome(self.reason.excuse.value)
 
 
@@ -109,6 +113,7 @@ class Run:
     def failed(self) -> list[str]:
         """Why the run fails, a line each."""
         lines = [f"{cage.wrong.name} survives" for cage in self.zoo if not cage.trial.killed]
+        lines += [f"{cage.wrong.name} is no program" for cage in self.zoo if is_broken(cage.trial)]
         scores = by_chapter(self.generated).items()
         lines += [f"{name}: {score.percent:.1f} %, below {LEAST} %" for name, score in scores if score.percent < LEAST]
         return lines + list(self.faults)

@@ -322,6 +322,14 @@ def test_a_low_score_and_a_survivor_of_the_zoo_fail() -> None:
     assert "| too long for a vector | `ledger.post: f -> b` |" in text
 
 
+def test_a_wrong_clearinghouse_that_is_no_program_fails() -> None:
+    wrong = Wrong("misspelt", "ledger", "A story.", "", (("ledger", "a", "b"),))
+    misspelt = Trial((Kill("v", "raises NameError: name 'amuont' is not defined"),), 1)
+    missing = Trial((Kill("v", "raises AttributeError: 'NoneType' object has no attribute 'size'"),), 1)
+    assert report.Run(1, (report.Caged(wrong, misspelt),), (), ()).failed == ["misspelt is no program"]
+    assert report.Run(1, (report.Caged(wrong, missing),), (), ()).failed == []
+
+
 def test_the_list_of_equivalents_cannot_rot() -> None:
     """It may name neither a mutant that is killed nor one that is not there; other modules are not looked at."""
     names = ("ledger.post: a -> b", "ledger.post: z -> b", "ledger.post: c -> b", "margin.f: a -> b")
@@ -372,7 +380,8 @@ def test_every_wrong_clearinghouse_is_killed() -> None:
     alive = []
     for entry in zoo.values():
         patches = entry.patches()
-        if not judged(arena, patches, zoo_candidates(arena, entry, patches)).killed:
+        found = judged(arena, patches, zoo_candidates(arena, entry, patches))
+        if not found.killed or report.is_broken(found):
             alive.append(entry.name)
     assert len(zoo) >= 60
     assert alive == []
