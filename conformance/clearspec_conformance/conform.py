@@ -1,4 +1,7 @@
-"""``clearspec conform``: judge an engine by the suite, replay its log, or recheck the report of a run."""
+"""``clearspec conform``: judge an engine by the suite, replay its log, or recheck the report of a run.
+
+What draws a terminal or a page is loaded where it is needed: it takes longer than a hundred vectors.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,6 @@ from clearspec_command.outputs import STANDARD_OUTPUT, Outputs, writing
 from clearspec_conformance.engines import in_process, opener
 from clearspec_conformance.formats import Report, Selection, Tier, Verdict
 from clearspec_conformance.logs import replay
-from clearspec_conformance.page import page
 from clearspec_conformance.playing import Terms
 from clearspec_conformance.reports import (
     Finished,
@@ -33,7 +35,6 @@ from clearspec_conformance.reports import (
 )
 from clearspec_conformance.runner import Settings, run
 from clearspec_conformance.suite import load_suite, read_bounded, selected, vectors_folder
-from clearspec_conformance.terminal import console_for, print_run, progress
 
 EPILOG = """
 Example: clearspec conform --impl './my-engine --stdio' --html run.html
@@ -109,6 +110,8 @@ def contents(finished: Finished, wanted: Wanted, reasons: Mapping[str, Reason]) 
     if wanted.junit:
         yield wanted.junit, junit(finished)
     if wanted.html:
+        from clearspec_conformance.page import page
+
         yield wanted.html, page(finished).encode("utf-8")
     if wanted.badge:
         yield wanted.badge, badge(finished)
@@ -122,19 +125,26 @@ def concluded(finished: Finished, wanted: Wanted, streams: dict[str, BinaryIO], 
         with writing(name):
             streams[name].write(data)
     if STANDARD_OUTPUT not in wanted.names:
+        from clearspec_conformance.terminal import console_for, print_run
+
         print_run(console_for(), finished)
     skipped = any(found.verdict == Verdict.SKIPPED for found in finished.outcome.results)
     return FAILED if not finished.well or (judging.no_skips and skipped) else WELL
 
 
 def judged(engine: str, folder: Path, selection: Selection, settings: Settings) -> Finished:
-    """Run the selected vectors of a suite on an engine. One in this process is played alone."""
+    """Run the selected vectors of a suite on an engine."""
     suite = load_suite(folder)
     entries = selected(suite, selection.tier, selection.only)
     sys.path[:0] = [] if "" in sys.path else [""]
-    settings.jobs = 1 if in_process(engine) else min(settings.jobs, len(entries))
-    with progress(len(entries)) as tell:
-        outcome = run(entries, opener(engine), settings, tell)
+    settings.jobs, settings.forked = min(settings.jobs, len(entries)), in_process(engine)
+    if sys.stderr.isatty():
+        from clearspec_conformance.terminal import progress
+
+        with progress(len(entries)) as tell:
+            outcome = run(entries, opener(engine), settings, tell)
+    else:
+        outcome = run(entries, opener(engine), settings)
     return Finished(outcome, suite_record(suite), selection)
 
 
@@ -171,7 +181,7 @@ def require_one(**given: Any) -> None:
     type=click.IntRange(1, 64),
     default=1,
     show_default=True,
-    help="Engine processes side by side; one in this process is played alone.",
+    help="Engine processes side by side.",
 )
 @click.option("--fail-fast", is_flag=True, help="Stop at the first vector that does not pass.")
 @click.option("--no-skips", is_flag=True, help="Exit with 1 if a vector was skipped.")
@@ -217,7 +227,7 @@ def command(
         return recheck(report_to_check, where)
     wanted = Wanted(json_file, junit_file, html_file, badge_file, report_file)
     judging = Judging(read_reasons(reasons_file), no_skips)
-    terms = Terms(timeout, judging.reasons)
+    terms = Terms(timeout, judging.reasons, Tier(tier) == Tier.FULL)
     inputs = [path for path in (log, reasons_file) if path is not None]
     with Outputs(tuple(inputs)) as files:
         streams = {name: files.open(name) for name in wanted.names}

@@ -66,8 +66,10 @@ def hung() -> Trouble:
 class Door(ABC):
     """A way to an engine. After a ``Trouble`` it is not to be used again."""
 
-    last: bytes = b""
-    """The last answer as it came."""
+    @property
+    @abstractmethod
+    def last(self) -> bytes:
+        """The last answer as it came."""
 
     @abstractmethod
     def exchange(self, request: dict[str, Any], deadline: float) -> Any:
@@ -110,21 +112,33 @@ def _alarm(deadline: float) -> Iterator[None]:
 
 
 class InProcess(Door):
-    """An engine in this process. It can be interrupted while it runs Python, but not isolated."""
+    """An engine in this process. It can be interrupted while it runs Python, but not isolated.
 
-    def __init__(self, make: Callable[[], Handler]) -> None:
+    With ``lines`` requests and answers go through the text that a pipe would carry, so that what an engine does to its
+    objects, or puts into an answer that is no document, is judged as it would be there.
+    """
+
+    def __init__(self, make: Callable[[], Handler], lines: bool = True) -> None:
+        self.lines = lines
+        self.answered: Any = None
         try:
             self.engine = make()
         except Exception as error:
             raise errored(f"the engine cannot be made: {type(error).__name__}: {error}") from None
 
+    @property
+    def last(self) -> bytes:
+        """The last answer."""
+        return repr(self.answered).encode("utf-8", "replace")
+
     def exchange(self, request: dict[str, Any], deadline: float) -> Any:
         """Call the engine."""
         try:
             with _alarm(deadline), redirect_stdout(sys.stderr):
-                answer = self.engine.handle(request)
-            self.last = repr(answer).encode("utf-8", "replace")
-            return answer
+                asked = parsed(written(request)) if self.lines else request
+                answer = self.engine.handle(asked)
+                self.answered = parsed(written(answer)) if self.lines else answer
+            return self.answered
         except _TimeIsUp:
             raise hung() from None
         except (Exception, SystemExit) as error:
@@ -152,6 +166,7 @@ class Stdio(Door):
         pipes = (self.process.stdin, self.process.stdout, self.process.stderr)
         self.stdin, self.stdout, self.stderr = (pipe.fileno() for pipe in pipes if pipe is not None)
         self.longest = longest
+        self.line = b""
         self.received = bytearray()
         self.errors = bytearray()
         self.ended = False
@@ -161,11 +176,16 @@ class Stdio(Door):
         for pipe in (self.stdout, self.stderr):
             self.selector.register(pipe, selectors.EVENT_READ)
 
+    @property
+    def last(self) -> bytes:
+        """The last line."""
+        return self.line
+
     def exchange(self, request: dict[str, Any], deadline: float) -> Any:
         """Send one line and read one."""
         if self.received:
             raise errored("wrote without being asked", bytes(self.received))
-        data = self.last = self._line_after(written(request), deadline)
+        data = self.line = self._line_after(written(request), deadline)
         try:
             answer = parsed(data, self.longest)
         except DecodeError as error:
@@ -309,7 +329,7 @@ def opener(implementation: str, longest: int = LONGEST_LINE) -> Opener:
         BadInput: it names none.
     """
     if implementation == REFERENCE:
-        return lambda: InProcess(Reference)
+        return lambda: InProcess(Reference, lines=False)
     if implementation.startswith(PYTHON):
         place = implementation.removeprefix(PYTHON)
         try:

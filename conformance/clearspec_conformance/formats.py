@@ -1,4 +1,4 @@
-"""Formats of the conformance kit beside the vector: kernel vectors and the report."""
+"""Formats of the conformance kit beside the vector: other vectors, the index of a suite, the report."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from enum import StrEnum
 from typing import Annotated, Any
 
 from clearspec.codec import canonical_bytes
-from clearspec.events import Reason
-from clearspec.fields import Id, Length, Prose, Sequence, SequenceOrZero, Wide
+from clearspec.events import Genesis, Reason
+from clearspec.fields import Document, Id, Length, Prose, Sequence, SequenceOrZero, Wide
 from clearspec.formats import Importance, Why
 from clearspec_conformance.kernels import Arguments
 
@@ -39,10 +39,22 @@ class KernelVectorFormat(StrEnum):
     V1 = "clearspec/kernel-vector/1"
 
 
+class GenesisVectorFormat(StrEnum):
+    """Version of the format of genesis vectors."""
+
+    V1 = "clearspec/genesis-vector/1"
+
+
+class SuiteFormat(StrEnum):
+    """Version of the format of a suite's index."""
+
+    V1 = "clearspec/suite/1"
+
+
 class ReportFormat(StrEnum):
     """Version of the report format."""
 
-    V1 = "clearspec/conformance-report/1"
+    V2 = "clearspec/conformance-report/2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +80,55 @@ class KernelVector:
 
 
 @dataclass(frozen=True, slots=True)
+class GenesisCase:
+    """A genesis and the rule for which it must be refused; without one it must be accepted.
+
+    It stands there as a record, or in its place as ``document``, a text that the engine decodes itself (EVENT-3).
+    """
+
+    about: Prose
+    genesis: Genesis | None
+    document: Document | None
+    refused: Id | None
+
+
+@dataclass(frozen=True, slots=True)
+class GenesisVector:
+    """A conformance vector of geneses that must be refused, and of their neighbours that must not."""
+
+    format: GenesisVectorFormat
+    id: Id
+    version: Sequence
+    rules: tuple[Id, ...]
+    features: tuple[Id, ...]
+    importance: Importance
+    why: Why
+    cases: tuple[GenesisCase, ...]
+    digest: Prose
+
+
+@dataclass(frozen=True, slots=True)
+class IndexEntry:
+    """What an index says of a vector: its chapter, the SHA-256 of its file, and what a run is chosen by."""
+
+    chapter: Id
+    file: Prose
+    digest: Prose
+    rules: tuple[Id, ...]
+    features: tuple[Id, ...]
+    importance: Importance
+
+
+@dataclass(frozen=True, slots=True)
+class SuiteIndex:
+    """The index of a suite: its version, and of every vector, by id, the file that the fill wrote."""
+
+    format: SuiteFormat
+    version: Prose
+    vectors: Mapping[Id, IndexEntry]
+
+
+@dataclass(frozen=True, slots=True)
 class Implementation:
     """An engine as it introduced itself."""
 
@@ -79,8 +140,9 @@ class Implementation:
 
 @dataclass(frozen=True, slots=True)
 class SuiteRecord:
-    """A suite: the digest over the digests of all its vectors, and how many they are."""
+    """A suite: its version (empty: it has none), the digest over all its vectors' digests, and how many they are."""
 
+    version: Prose
     digest: Prose
     vectors: SequenceOrZero
 
@@ -131,7 +193,12 @@ class Report:
     digest: Prose
 
 
-FORMATS: dict[str, type] = {"kernel-vector": KernelVector, "report": Report}
+FORMATS: dict[str, type] = {
+    "kernel-vector": KernelVector,
+    "genesis-vector": GenesisVector,
+    "suite": SuiteIndex,
+    "report": Report,
+}
 """Name of every format of the kit and its record."""
 
 

@@ -1,4 +1,9 @@
-"""Playing one vector on an engine: what it answers against what the vector says, and where it first went wrong."""
+"""Playing one vector on an engine: what it answers against what the vector says, and where it first went wrong.
+
+Answers are compared as documents. One that is the expected document, to the letter, is right; only another one is
+decoded, to tell an answer that differs in what engines are compared on from one that does not, and from one that is
+none.
+"""
 
 from __future__ import annotations
 
@@ -11,26 +16,35 @@ from clearspec.codec import TAGS, encode
 from clearspec.events import ACTION_NAMES, Event, Reason
 from clearspec.formats import Observable, ReceiptRecord, Vector, VectorStep, receipt_record
 from clearspec.listing import build
-from clearspec.machine import TRANSITIONS, apply
+from clearspec.machine import TRANSITIONS, apply, apply_document
 from clearspec.rules import IMPLEMENTED
 from clearspec.snapshot import observable, snapshot, state_root
+from clearspec.state import State
 from clearspec_conformance.engines import Trouble
-from clearspec_conformance.formats import KernelVector, Verdict
+from clearspec_conformance.formats import GenesisCase, GenesisVector, KernelVector, Verdict
 from clearspec_conformance.kernels import KERNELS
-from clearspec_conformance.protocol import RECEIPTS, RESTORE, ROOT, EngineReceipt
-from clearspec_conformance.session import NotImplementedByEngine, Session
+from clearspec_conformance.protocol import LARGEST_BATCH, RECEIPTS, RESTORE, ROOT, EngineReceipt, Seen
+from clearspec_conformance.session import NotImplementedByEngine, RefusedByEngine, Session
 from clearspec_conformance.suite import Entry
 from clearspec_conformance.verdicts import MOST_DIFFERENCES, Difference, Failure, Result, differences, shown
 
 ROOT_PATH = "$.root"
+LOAD_PATH = "$.load"
+
+WHOLE = ("id", "sequence", "time", "action", "rule", "amounts", "postings")
+"""What is compared of a receipt, beside status and reason, if the engine claims that its receipts are whole."""
 
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """How a vector is judged: seconds that it may take, and our reason for each reason of the engine."""
+    """How a vector is judged: seconds that it may take, and our reason for each reason of the engine.
+
+    ``restored``: engines that claim it play the second half once more, from a full snapshot.
+    """
 
     timeout: float = 10.0
     reasons: Mapping[str, Reason] = field(default_factory=dict)
+    restored: bool = True
 
 
 class Diverged(Exception):
@@ -42,7 +56,7 @@ class Diverged(Exception):
 
 
 def compared(receipt: Any, session: Session, terms: Terms) -> dict[str, Any]:
-    """The parts of a receipt that are compared: status and reason; for engines that claim them, amounts and postings.
+    """The parts of a receipt that are compared: status and reason; for engines that claim them, the rest.
 
     A reason of the engine counts as the one that the implementer's map gives for it.
     """
@@ -51,7 +65,7 @@ def compared(receipt: Any, session: Session, terms: Terms) -> dict[str, Any]:
         reason = terms.reasons.get(reason, reason)
     parts = {"status": encode(receipt.status), "reason": encode(reason)}
     if session.claims(RECEIPTS):
-        parts |= {"amounts": encode(receipt.amounts), "postings": encode(receipt.postings)}
+        parts |= {name: encode(getattr(receipt, name)) for name in WHOLE}
     return parts
 
 
@@ -70,99 +84,197 @@ def observable_differences(expected: Observable, got: Observable) -> tuple[Diffe
     return tuple(differences(encode(expected), encode(got), "$.observable"))[:MOST_DIFFERENCES]
 
 
-def stretches(steps: Sequence[VectorStep]) -> Iterator[tuple[int, int]]:
-    """Steps in stretches that end where a vector records the observable snapshot, as places from and to."""
-    start = 0
-    for place, step in enumerate(steps, start=1):
-        if step.observable is not None or place == len(steps):
+def stretches(steps: Sequence[Any], start: int = 0) -> Iterator[tuple[int, int]]:
+    """The documents of steps in stretches that are one request each, as places from and to.
+
+    A stretch ends where the vector holds an observable snapshot; a document is one by itself.
+    """
+    for place, step in enumerate(steps[start:], start=start + 1):
+        looked_at = step.get("observable") is not None
+        last = place == len(steps) or steps[place].get("document") is not None
+        if looked_at or last or step.get("document") is not None or place - start == LARGEST_BATCH:
             yield start, place
             start = place
 
 
-def play_stretch(session: Session, vector: Vector, start: int, end: int, terms: Terms, deadline: float) -> None:
-    """Apply the events of a stretch and compare.
+def request_for(steps: Sequence[Any]) -> dict[str, Any]:
+    """The body of the ``apply`` of a stretch."""
+    document = steps[0].get("document")
+    return {"events": [step["event"] for step in steps]} if document is None else {"document": document}
 
-    Raises:
-        Diverged: the engine's answer is another.
-    """
-    steps = vector.steps[start:end]
-    receipts = session.apply(tuple(step.event for step in steps), deadline)
-    for place, (step, receipt) in enumerate(zip(steps, receipts, strict=True), start=start + 1):
-        found = receipt_differences(step.receipt, receipt, session, terms)
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """A vector of events that is being played: by whom, as it stands in its file, and how it is judged."""
+
+    session: Session
+    entry: Entry
+    document: Any
+    terms: Terms
+    deadline: float
+
+    @property
+    def vector(self) -> Vector:
+        """The vector as a record."""
+        assert isinstance(self.entry.vector, Vector)
+        return self.entry.vector
+
+    def stretch(self, start: int, end: int) -> None:
+        """Apply the events of a stretch and compare.
+
+        Raises:
+            Diverged: the engine's answer is another.
+        """
+        steps = self.document["steps"][start:end]
+        answered = self.session.applied(request_for(steps), self.deadline)
+        as_expected = answered.body == {"receipts": [step["receipt"] for step in steps]}
+        if self.terms.reasons or not as_expected:
+            self._compare_receipts(self.session.receipts(answered, end - start), start)
+        ended = end == len(self.document["steps"]) and self.session.claims(ROOT)
+        root = self.document.get("root") if ended else None
+        if root or steps[-1].get("observable") is not None:
+            self._look(end, steps[-1].get("observable"), root or None)
+
+    def _compare_receipts(self, receipts: Sequence[EngineReceipt], start: int) -> None:
+        """Compare the receipts of a stretch one by one."""
+        for place, receipt in enumerate(receipts, start=start + 1):
+            step = self.vector.steps[place - 1]
+            found = receipt_differences(step.receipt, receipt, self.session, self.terms)
+            if found:
+                raise Diverged(Failure(place, rule_behind(self.vector, step), found))
+
+    def _look(self, place: int, wanted: Any, root: str | None) -> None:
+        """Compare the observable snapshot after a step, and the state root, as far as the vector holds them."""
+        answered = self.session.seen(root is not None, self.deadline)
+        if answered.body == {"observable": wanted, "root": root}:
+            return
+        seen: Seen = self.session.fitting(answered)
+        step = self.vector.steps[place - 1]
+        found = () if step.observable is None else observable_differences(step.observable, seen.observable)
         if found:
-            raise Diverged(Failure(place, rule_behind(vector, step.event, step.receipt), found))
-    last = steps[-1]
-    if last.observable is not None:
-        found = observable_differences(last.observable, session.seen(False, deadline).observable)
-        if found:
-            raise Diverged(Failure(end, rule_behind(vector, last.event, last.receipt), found))
+            raise Diverged(Failure(place, rule_behind(self.vector, step), found))
+        if root is not None and seen.root != root:
+            raise Diverged(Failure(place, "EVENT-14", (Difference(ROOT_PATH, root, seen.root),)))
+
+    def whole(self) -> None:
+        """Play the vector from its genesis; then, where that is claimed and wanted, go on from a snapshot.
+
+        Raises:
+            Diverged: the engine's answer is another.
+        """
+        try:
+            self.session.load({"genesis": self.document["genesis"]}, self.deadline)
+        except RefusedByEngine as refused:
+            raise Diverged(refusal(refused)) from None
+        for start, end in stretches(self.document["steps"]):
+            self.stretch(start, end)
+        if self.terms.restored and self.session.claims(RESTORE):
+            self.restored()
+
+    def restored(self) -> None:
+        """Play the second half of the vector from the reference's full snapshot at its middle."""
+        middle = len(self.vector.steps) // 2
+        state = build(self.vector.genesis)
+        for step in self.vector.steps[:middle]:
+            applied(state, step)
+        note = f"after restoring the snapshot of step {middle}"
+        try:
+            self.session.load({"snapshot": snapshot(state)}, self.deadline)
+            for start, end in stretches(self.document["steps"], middle):
+                self.stretch(start, end)
+        except RefusedByEngine as refused:
+            raise Diverged(Failure(middle, "EVENT-12", refusal(refused).differences, note=note)) from None
+        except Diverged as diverged:
+            failure = diverged.failure
+            raise Diverged(Failure(failure.step, "EVENT-12", failure.differences, note=note)) from None
 
 
-def rule_behind(vector: Vector, event: Event, receipt: ReceiptRecord) -> str:
+def refusal(refused: RefusedByEngine) -> Failure:
+    """The failure of an engine that refuses a right genesis."""
+    return Failure(0, refused.rule or "EVENT-2", (Difference(LOAD_PATH, "accepted", f"refused: {refused}"),))
+
+
+def applied(state: State, step: VectorStep) -> ReceiptRecord:
+    """The reference's receipt of a step."""
+    if step.event is None:
+        return apply_document(state, step.document or "")
+    return receipt_record(apply(state, step.event))
+
+
+def rule_behind(vector: Vector, step: VectorStep) -> str:
     """The rule that a step is about, as far as can be told.
 
     That of the rejection, else one that the vector cites among the causes of the postings, else that of the action.
     """
-    causes = [posting.cause for posting in receipt.postings]
+    causes = [posting.cause for posting in step.receipt.postings]
     cited = [cause for cause in causes if cause in vector.rules]
+    return step.receipt.rule or next(iter([*cited, *_rules_of(step.event), *vector.rules]))
+
+
+def _rules_of(event: Event | None) -> list[str]:
+    """The rules that the transition of an event cites."""
+    if event is None:
+        return []
     transition = TRANSITIONS[ACTION_NAMES[type(event.action)]]
-    own = [rule for rule, functions in IMPLEMENTED.items() if transition in functions]
-    return receipt.rule or next(iter([*cited, *own, *vector.rules]))
+    return [rule for rule, functions in IMPLEMENTED.items() if transition in functions]
 
 
-def play_events(session: Session, vector: Vector, terms: Terms, deadline: float) -> None:
-    """Play a vector from its genesis, then compare the root and go on from a snapshot, where these are claimed.
+def play_geneses(session: Session, vector: GenesisVector, document: Any, deadline: float) -> None:
+    """Load the geneses of a vector: each must be refused for its rule, or accepted.
 
     Raises:
-        Diverged: the engine's answer is another.
+        Diverged: the engine accepts what it must refuse, refuses what it must accept, or names another rule.
     """
-    session.load(vector.genesis, deadline)
-    for start, end in stretches(vector.steps):
-        play_stretch(session, vector, start, end, terms, deadline)
-    if session.claims(ROOT):
-        compare_root(session, vector, deadline)
-    if session.claims(RESTORE):
-        play_restored(session, vector, terms, deadline)
+    for place, (case, raw) in enumerate(zip(vector.cases, document["cases"], strict=True), start=1):
+        body = {"document": case.document} if case.genesis is None else {"genesis": raw["genesis"]}
+        try:
+            session.load(body, deadline)
+            got = None
+        except RefusedByEngine as refused:
+            got = refused
+        found = tuple(genesis_differences(case, got))
+        if found:
+            raise Diverged(Failure(place, case.refused or "EVENT-2", found, (body,), case.about))
 
 
-def compare_root(session: Session, vector: Vector, deadline: float) -> None:
-    """Compare the state root at the end with that of the reference."""
-    state = build(vector.genesis)
-    for step in vector.steps:
-        apply(state, step.event)
-    wanted, got = state_root(state), session.seen(True, deadline).root
-    if wanted != got:
-        raise Diverged(Failure(len(vector.steps), "EVENT-14", (Difference(ROOT_PATH, wanted, got),)))
+def genesis_differences(case: GenesisCase, got: RefusedByEngine | None) -> Iterator[Difference]:
+    """Where what came of a genesis is not what must; a rule that the engine does not name is not compared."""
+    wanted, found = (None if case.refused is None else "refused"), (None if got is None else "refused")
+    yield from differences(wanted or "accepted", found or "accepted", LOAD_PATH)
+    if wanted == found and got is not None and got.rule:
+        yield from differences(case.refused, got.rule, "$.rule")
 
 
-def play_restored(session: Session, vector: Vector, terms: Terms, deadline: float) -> None:
-    """Play the second half of a vector from the reference's full snapshot at its middle."""
-    middle = len(vector.steps) // 2
-    state = build(vector.genesis)
-    for step in vector.steps[:middle]:
-        apply(state, step.event)
-    session.restore(snapshot(state), deadline)
-    try:
-        for start, end in stretches(vector.steps[middle:]):
-            play_stretch(session, vector, middle + start, middle + end, terms, deadline)
-    except Diverged as diverged:
-        failure = diverged.failure
-        note = f"after restoring the snapshot of step {middle}"
-        raise Diverged(Failure(failure.step, "EVENT-12", failure.differences, note=note)) from None
-
-
-def play_calls(session: Session, vector: KernelVector, deadline: float) -> None:
+def play_calls(session: Session, vector: KernelVector, document: Any, deadline: float) -> None:
     """Call the kernels of a vector.
 
     Raises:
         Diverged: a result is another.
     """
-    for place, item in enumerate(vector.calls, start=1):
-        got = session.compute(item.call, deadline)
+    for place, (item, raw) in enumerate(zip(vector.calls, document["calls"], strict=True), start=1):
+        answered = session.answer("kernel", {"call": raw["call"]}, deadline)
+        if answered.body == {"results": raw["results"]}:
+            continue
+        got = dict(session.fitting(answered).results)
         found = tuple(differences(encode(item.results), encode(got), "$.results"))
         if found:
             rule = KERNELS[TAGS[type(item.call)]].rule
             raise Diverged(Failure(place, rule, found, (encode(item.call),)))
+
+
+def play_vector(session: Session, entry: Entry, terms: Terms, deadline: float) -> None:
+    """Play a vector of any kind.
+
+    Raises:
+        Diverged: the engine's answer is another.
+    """
+    document = entry.document()
+    if "steps" in document:
+        Played(session, entry, document, terms, deadline).whole()
+    elif isinstance(entry.vector, KernelVector):
+        play_calls(session, entry.vector, document, deadline)
+    elif isinstance(entry.vector, GenesisVector):
+        play_geneses(session, entry.vector, document, deadline)
 
 
 def play(session: Session, entry: Entry, terms: Terms) -> Result:
@@ -176,15 +288,12 @@ def play(session: Session, entry: Entry, terms: Terms) -> Result:
     if lacking:
         return result(entry, Verdict.SKIPPED, f"the engine does not claim {', '.join(lacking)}")
     try:
-        if isinstance(entry.vector, KernelVector):
-            play_calls(session, entry.vector, started + terms.timeout)
-        else:
-            play_events(session, entry.vector, terms, started + terms.timeout)
+        play_vector(session, entry, terms, started + terms.timeout)
     except NotImplementedByEngine as error:
         return result(entry, Verdict.SKIPPED, f"not implemented: {error}")
     except Diverged as diverged:
         failure = diverged.failure
-        if isinstance(entry.vector, Vector):
+        if isinstance(entry.vector, Vector) and failure.step:
             failure = located(session, entry.vector, failure, terms)
         return result(entry, Verdict.FAILED, headline(failure), failure, session.heard(), time.monotonic() - started)
     session.heard()
@@ -200,8 +309,7 @@ def result(
     seconds: float = 0.0,
 ) -> Result:
     """A result on a vector."""
-    digest = entry.vector.digest
-    return Result(entry.id, entry.chapter, entry.vector.rules, digest, verdict, why, failure, stderr, seconds)
+    return Result(entry.id, entry.chapter, entry.rules, entry.digest, verdict, why, failure, stderr, seconds)
 
 
 def headline(failure: Failure) -> str:
@@ -216,12 +324,12 @@ def located(session: Session, vector: Vector, failure: Failure, terms: Terms) ->
     The prefix is played again an event at a time, with a look at the state after each, against the reference: an
     engine may go wrong before the vector looks.
     """
-    events = tuple(encode(step.event) for step in vector.steps)
+    events = tuple(step.document if step.event is None else encode(step.event) for step in vector.steps)
     for derivation in derivations(vector, failure):
         failure = noted(failure, derivation)
     try:
         found = first_divergence(session, vector, failure.step, terms)
-    except (Trouble, NotImplementedByEngine) as error:
+    except (Trouble, NotImplementedByEngine, RefusedByEngine) as error:
         found, failure = None, noted(failure, f"the second run, to find the first divergence, failed: {error}")
     if found is None:
         return Failure(failure.step, failure.rule, failure.differences, events[: failure.step], failure.note)
@@ -248,24 +356,23 @@ def first_divergence(session: Session, vector: Vector, last: int, terms: Terms) 
     """The first of ``last`` steps after which receipt or observable snapshot are not those of the reference."""
     deadline = time.monotonic() + terms.timeout
     state = build(vector.genesis)
-    session.load(vector.genesis, deadline)
+    session.load({"genesis": encode(vector.genesis)}, deadline)
     for place, step in enumerate(vector.steps[:last], start=1):
-        wanted, found = step_differences(session, state, step.event, terms, deadline)
+        found = step_differences(session, state, step, terms, deadline)
         if found:
-            rule = "EVENT-14" if found[0].path == ROOT_PATH else rule_behind(vector, step.event, wanted)
-            return Failure(place, rule, found)
+            return Failure(place, "EVENT-14" if found[0].path == ROOT_PATH else rule_behind(vector, step), found)
     return None
 
 
 def step_differences(
-    session: Session, state: Any, event: Event, terms: Terms, deadline: float
-) -> tuple[ReceiptRecord, tuple[Difference, ...]]:
-    """The reference's receipt of an event, and where the engine's receipt and state differ from it."""
-    wanted = receipt_record(apply(state, event))
-    (got,) = session.apply((event,), deadline)
+    session: Session, state: State, step: VectorStep, terms: Terms, deadline: float
+) -> tuple[Difference, ...]:
+    """Where the engine's receipt of a step, and its state after it, differ from the reference's."""
+    wanted = applied(state, step)
+    (got,) = session.receipts(session.applied(request_for([encode(step)]), deadline), 1)
     found = receipt_differences(wanted, got, session, terms)
-    seen = session.seen(session.claims(ROOT), deadline)
+    seen: Seen = session.fitting(session.seen(session.claims(ROOT), deadline))
     found += observable_differences(observable(state), seen.observable)
     if session.claims(ROOT) and not found:
         found = tuple(differences(state_root(state), seen.root, ROOT_PATH))
-    return wanted, found[:MOST_DIFFERENCES]
+    return found[:MOST_DIFFERENCES]

@@ -13,8 +13,8 @@ from enum import StrEnum
 from typing import Annotated, Any
 
 from clearspec.codec import WIDE, DecodeError, Fault, decode, encode, parse
-from clearspec.events import Event, Genesis
-from clearspec.fields import Id, Length, OptionalId, Prose, SequenceOrZero, Time, Wide
+from clearspec.events import Event
+from clearspec.fields import Document, Id, Length, OptionalId, Prose, SequenceOrZero, Time, Wide
 from clearspec.formats import Observable, PostingRecord, Status
 from clearspec.rules import CHAPTERS
 from clearspec_conformance.kernels import Arguments
@@ -43,6 +43,7 @@ class Protocol(StrEnum):
 class ErrorCode(StrEnum):
     """Why an engine gives no result."""
 
+    REFUSED = "refused"
     NOT_IMPLEMENTED = "not_implemented"
     BAD_REQUEST = "bad_request"
     INTERNAL = "internal"
@@ -68,10 +69,14 @@ class Introduction:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """Starts again from a genesis, or with the feature ``restore`` from a full snapshot (EVENT-12); one of the two."""
+    """Starts again from one of: a genesis, with the feature ``restore`` a full snapshot (EVENT-12), a genesis as a text.
 
-    genesis: Genesis | None = None
-    snapshot: Mapping[str, Any] | None = None
+    The first two are documents; what does not decode is refused by the engine, as any other genesis is.
+    """
+
+    genesis: Any = None
+    snapshot: Any = None
+    document: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,16 +86,17 @@ class Loaded:
 
 @dataclass(frozen=True, slots=True)
 class Apply:
-    """Events to apply in order."""
+    """Events to apply in order, or one event as a text, which the engine decodes itself (EVENT-3)."""
 
-    events: Annotated[tuple[Event, ...], Length(LARGEST_BATCH)]
+    events: Annotated[tuple[Event, ...], Length(LARGEST_BATCH)] | None = None
+    document: Document | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class EngineReceipt:
     """What came of an event, in the engine's words; a whole receipt of the wire format fits.
 
-    ``amounts`` and ``postings`` are compared if the engine claims ``receipts``.
+    Status and reason are compared; if the engine claims ``receipts``, all but ``subject`` and ``accounts``.
     """
 
     status: Status
@@ -152,10 +158,14 @@ class Bye:
 
 @dataclass(frozen=True, slots=True)
 class EngineError:
-    """The engine gives no result: it lacks this, it was asked wrongly, or it is broken."""
+    """The engine gives no result: it refuses a genesis, lacks this, was asked wrongly, or is broken.
+
+    ``rule`` is the rule for which a genesis is refused.
+    """
 
     code: ErrorCode
     message: Prose = ""
+    rule: OptionalId = ""
 
 
 ERROR = "error"
@@ -180,7 +190,7 @@ def line_record(message: str, body: type, way: str) -> type:
 def line(identifier: str, message: str, body: Any) -> dict[str, Any]:
     """A line as a document; parts of a request that are not given are left out."""
     content = encode(body)
-    if isinstance(body, Load):
+    if isinstance(body, Load | Apply):
         content = {name: part for name, part in content.items() if part is not None}
     return {"id": identifier, message: content}
 
@@ -226,7 +236,7 @@ def taken_apart(raw: Any, known: tuple[str, ...]) -> Line:
 
 
 def request_body(asked: Line) -> Any:
-    """The body of a request; the snapshot of a ``load`` stays raw, for restoring reads it itself.
+    """The body of a request; what a ``load`` brings stays raw, for the engine judges it.
 
     Raises:
         DecodeError: it does not fit; the path is named.
@@ -238,12 +248,15 @@ def request_body(asked: Line) -> Any:
 
 
 def _load_body(raw: Any, path: str) -> Load:
-    """The body of a ``load``: exactly one of genesis and snapshot."""
-    if not isinstance(raw, dict) or len(raw) != 1 or next(iter(raw)) not in ("genesis", "snapshot"):
-        raise DecodeError(Fault.WRONG_TYPE, path, "an object with one key, genesis or snapshot")
-    if "snapshot" in raw:
-        return Load(None, raw["snapshot"])
-    return Load(decode(Genesis, raw["genesis"], f"{path}.genesis"))
+    """The body of a ``load``: exactly one of genesis, document and snapshot."""
+    if not isinstance(raw, dict) or len(raw) != 1 or next(iter(raw)) not in ("genesis", "document", "snapshot"):
+        raise DecodeError(Fault.WRONG_TYPE, path, "an object with one key: genesis, document or snapshot")
+    ((name, part),) = raw.items()
+    if name == "document":
+        return Load(document=decode(Document, part, f"{path}.document"))
+    if not isinstance(part, dict):
+        raise DecodeError(Fault.WRONG_TYPE, f"{path}.{name}", "an object")
+    return Load(**raw)
 
 
 def answer_body(message: str, answered: Line) -> Any:

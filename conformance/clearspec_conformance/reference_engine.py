@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from clearspec.codec import DecodeError, decode
-from clearspec.events import REASONS, Event, Reason
-from clearspec.formats import ReceiptRecord, Status, receipt_record
-from clearspec.listing import build
+import clearspec
+from clearspec.codec import DecodeError, decode, loads, parse
+from clearspec.events import Event, Genesis
+from clearspec.formats import receipt_record
+from clearspec.listing import OutsideEnvelope, build
 from clearspec.machine import apply
+from clearspec.machine import malformed as malformed
+from clearspec.parameters import ENVELOPE
 from clearspec.snapshot import observable, restore, state_root
 from clearspec.state import State
 from clearspec_conformance.kernels import called
@@ -38,17 +41,39 @@ from clearspec_conformance.protocol import (
 
 
 class Refused(Exception):
-    """A request that gets an error for an answer."""
+    """A request that gets an error for an answer; ``rule`` is the one for which a genesis is refused."""
 
-    def __init__(self, message: str, code: ErrorCode = ErrorCode.BAD_REQUEST) -> None:
+    def __init__(self, message: str, code: ErrorCode = ErrorCode.BAD_REQUEST, rule: str = "") -> None:
         super().__init__(message)
         self.code = code
+        self.rule = rule
 
 
-def malformed(time: int, path: str) -> ReceiptRecord:
-    """The receipt of an event that does not decode (EVENT-3)."""
-    rule = REASONS[Reason.MALFORMED][0]
-    return ReceiptRecord("", 0, time, "", Status.REJECTED, Reason.MALFORMED, rule, path, (), {}, ())
+def rule_against(error: ValueError) -> str:
+    """The rule for which a genesis is refused: it does not decode, breaks the envelope, or does not hang together."""
+    if isinstance(error, DecodeError):
+        return "EVENT-3"
+    if isinstance(error, OutsideEnvelope):
+        return ENVELOPE[error.violation.inequality.partition(" ")[0]]
+    return "EVENT-2"
+
+
+def started(genesis: Any, document: str | None) -> State:
+    """The state of a genesis, given as a document or as the text of one.
+
+    Raises:
+        ValueError: it is refused.
+    """
+    return build(decode(Genesis, genesis) if document is None else loads(Genesis, document))
+
+
+def refused_for(genesis: Any, document: str | None) -> str | None:
+    """The rule for which a genesis, given in one of the two ways, is refused; none if it is accepted."""
+    try:
+        started(genesis, document)
+    except ValueError as error:
+        return rule_against(error)
+    return None
 
 
 class Reference:
@@ -67,9 +92,10 @@ class Reference:
             return line(name, ERROR, EngineError(ErrorCode.BAD_REQUEST, str(error)))
         try:
             return line(asked.id, asked.message, self.answer(asked.message, asked))
-        except (DecodeError, Refused) as error:
-            code = error.code if isinstance(error, Refused) else ErrorCode.BAD_REQUEST
-            return line(asked.id, ERROR, EngineError(code, str(error)[:4096]))
+        except DecodeError as error:
+            return line(asked.id, ERROR, EngineError(ErrorCode.BAD_REQUEST, str(error)[:4096]))
+        except Refused as error:
+            return line(asked.id, ERROR, EngineError(error.code, str(error)[:4096], error.rule))
 
     def answer(self, message: str, asked: Any) -> Any:
         """The body of the answer."""
@@ -86,20 +112,16 @@ class Reference:
 
     def introduced(self, body: Hello) -> Introduction:
         """Who the reference is."""
-        from importlib import metadata
-
-        try:
-            version = metadata.version("clearspec")
-        except metadata.PackageNotFoundError:
-            version = "checkout"
-        return Introduction(Protocol.V1, "clearspec reference", version, "Python", FEATURES)
+        return Introduction(Protocol.V1, "clearspec reference", clearspec.__version__, "Python", FEATURES)
 
     def loaded(self, body: Load) -> Loaded:
         """Start from a genesis or a full snapshot."""
+        snapshot = body.snapshot
         try:
-            self.state = restore(body.snapshot) if body.genesis is None else build(body.genesis)
+            self.state = started(body.genesis, body.document) if snapshot is None else restore(snapshot)
         except ValueError as error:
-            raise Refused(str(error)) from None
+            rule = rule_against(error) if snapshot is None else "EVENT-12"
+            raise Refused(str(error), ErrorCode.REFUSED, rule) from None
         return Loaded()
 
     def current(self) -> State:
@@ -111,10 +133,21 @@ class Reference:
     def applied(self, body: Any) -> Applied:
         """Apply events; one that does not decode gets a receipt too."""
         state = self.current()
-        events = body.get("events") if isinstance(body, dict) and set(body) == {"events"} else None
-        if not isinstance(events, list) or len(events) > LARGEST_BATCH:
-            raise Refused(f"$.apply: expected an object with a list of at most {LARGEST_BATCH} events")
-        return Applied(tuple(self.receipt(state, raw) for raw in events))
+        if isinstance(body, dict) and len(body) == 1:
+            events, document = body.get("events"), body.get("document")
+            if isinstance(document, str):
+                return Applied((self.receipt_of_document(state, document),))
+            if isinstance(events, list) and len(events) <= LARGEST_BATCH:
+                return Applied(tuple(self.receipt(state, raw) for raw in events))
+        raise Refused(f"$.apply: expected an object with a list of at most {LARGEST_BATCH} events, or a document")
+
+    def receipt_of_document(self, state: State, document: str) -> Any:
+        """What comes of an event that stands in a text."""
+        try:
+            raw = parse(document)
+        except DecodeError as error:
+            return malformed(state.time, error.path)
+        return self.receipt(state, raw)
 
     def receipt(self, state: State, raw: Any) -> Any:
         """What comes of one event, as a receipt of the wire format."""

@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
-from xml.etree import ElementTree
 
 from clearspec.codec import canonical_bytes
 from clearspec.events import Reason
@@ -28,7 +27,7 @@ from clearspec_conformance.suite import Entry, Suite, selected
 from clearspec_conformance.verdicts import Result, by_rule, shown, tally
 
 LONGEST_WHY = 400
-NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+NOT_XML = "[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +50,8 @@ class Finished:
 
 
 def suite_record(suite: Suite) -> SuiteRecord:
-    """A suite's digest and size."""
-    return SuiteRecord(suite.digest, len(suite.entries))
+    """A suite's version, digest and size."""
+    return SuiteRecord(suite.version, suite.digest, len(suite.entries))
 
 
 def failure_document(found: Result) -> dict[str, Any]:
@@ -100,7 +99,7 @@ def json_text(document: Any) -> bytes:
 
 def clean(text: str) -> str:
     """Text without the characters that XML has no form for."""
-    return NOT_XML.sub("\ufffd", text)
+    return re.sub(NOT_XML, "\ufffd", text)
 
 
 def explained(found: Result) -> str:
@@ -120,6 +119,8 @@ def explained(found: Result) -> str:
 
 def junit(finished: Finished) -> bytes:
     """A run as JUnit XML: a test case for each vector; errored and hung are errors, failed is a failure."""
+    from xml.etree import ElementTree
+
     counts = finished.summary
     totals = {
         "tests": str(counts.vectors),
@@ -165,7 +166,7 @@ def report_of(finished: Finished, reasons: Mapping[str, Reason]) -> Report:
     )
     report: Report = sealed(
         Report(
-            ReportFormat.V1,
+            ReportFormat.V2,
             finished.suite,
             outcome.implementation,
             finished.selection,
@@ -211,12 +212,12 @@ def _vector_disagreements(report: Report, entries: Mapping[str, Entry]) -> Itera
         if entry is None:
             yield f"{item.id} is not among the vectors selected"
             continue
-        if entry.vector.digest != item.digest:
-            yield f"{item.id} has the digest {entry.vector.digest}, not {item.digest}"
+        if entry.digest != item.digest:
+            yield f"{item.id} has the digest {entry.digest}, not {item.digest}"
         lacking = set(entry.features) - set(report.implementation.features)
         if lacking and item.verdict in (Verdict.PASSED, Verdict.FAILED):
             yield f"{item.id} has the verdict {item.verdict.value} without the features {', '.join(sorted(lacking))}"
-        results.append(Result(item.id, entry.chapter, entry.vector.rules, item.digest, item.verdict))
+        results.append(Result(item.id, entry.chapter, entry.rules, item.digest, item.verdict))
     missing = len(entries) - len(results)
     if missing != report.not_run:
         yield f"{missing} of the vectors selected have no verdict, not {report.not_run}"

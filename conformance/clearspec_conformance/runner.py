@@ -6,7 +6,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from clearspec_conformance.engines import GRACE, Opener, Trouble
@@ -24,12 +23,13 @@ UNKNOWN = Implementation("unknown", "", "", ())
 
 @dataclass(slots=True)
 class Settings:
-    """How a run goes."""
+    """How a run goes; ``forked``: several jobs are children of this process, for the engine has none of its own."""
 
     terms: Terms = field(default_factory=Terms)
     start_timeout: float = 30.0
     jobs: int = 1
     fail_fast: bool = False
+    forked: bool = False
 
 
 @dataclass(slots=True)
@@ -158,6 +158,10 @@ def run(entries: Sequence[Entry], open_door: Opener, settings: Settings, tell: T
     try:
         if settings.jobs == 1:
             state.work()
+        elif settings.forked:
+            from clearspec_conformance.children import play_shares
+
+            play_shares(state, entries, settings.jobs)
         else:
             _in_parallel(state)
     finally:
@@ -168,6 +172,8 @@ def run(entries: Sequence[Entry], open_door: Opener, settings: Settings, tell: T
 
 def _in_parallel(state: Run) -> None:
     """Several workers; the first error of one ends all."""
+    from concurrent.futures import ThreadPoolExecutor
+
     with ThreadPoolExecutor(state.settings.jobs) as pool:
         workers = [pool.submit(state.work) for _ in range(state.settings.jobs)]
         try:

@@ -15,11 +15,11 @@ from typing import Annotated, Any
 
 from clearspec.codec import schema
 from clearspec.events import Genesis
-from clearspec.fields import Length, OptionalId
+from clearspec.fields import DOCUMENT, Length, OptionalId
 from clearspec.scenario import spec_folder
 from clearspec.snapshot import KEY_PARTS, RECORDS, SnapshotHeader
 from clearspec_conformance.formats import FORMATS
-from clearspec_conformance.protocol import ERROR, MESSAGES, EngineError, line_record
+from clearspec_conformance.protocol import ERROR, LARGEST_BATCH, MESSAGES, Apply, EngineError, line_record
 
 
 def folder() -> Path:
@@ -50,29 +50,52 @@ def snapshot_schema() -> tuple[dict[str, Any], dict[str, Any]]:
     return whole, definitions
 
 
-def load_schema() -> dict[str, Any]:
-    """Schema of the request ``load``: exactly one of genesis and full snapshot."""
-    whole, definitions = snapshot_schema()
-    found = schema(line_record("load", Genesis, "Request"), "load request")
-    body = {
+TEXT = {"type": "string", "maxLength": DOCUMENT.longest}
+"""Schema of a document that stands in a text."""
+
+
+def one_of(description: str, **properties: Any) -> dict[str, Any]:
+    """Schema of a body with exactly one key."""
+    return {
         "type": "object",
-        "description": "Starts again from a genesis, or with the feature restore from a full snapshot.",
-        "properties": {"genesis": {"$ref": "#/$defs/Genesis"}, "snapshot": {"$ref": "#/$defs/Snapshot"}},
+        "description": description,
+        "properties": properties,
         "minProperties": 1,
         "maxProperties": 1,
         "additionalProperties": False,
     }
-    found["$defs"]["LoadRequest"]["properties"]["load"] = body
+
+
+def load_schema() -> dict[str, Any]:
+    """Schema of the request ``load``: exactly one of genesis, full snapshot and document."""
+    whole, definitions = snapshot_schema()
+    found = schema(line_record("load", Genesis, "Request"), "load request")
+    found["$defs"]["LoadRequest"]["properties"]["load"] = one_of(
+        "Starts again from a genesis, with the feature restore from a full snapshot, or from the text of a genesis.",
+        genesis={"$ref": "#/$defs/Genesis"},
+        snapshot={"$ref": "#/$defs/Snapshot"},
+        document=TEXT,
+    )
     found["$defs"] = dict(sorted({**definitions, **found["$defs"], "Snapshot": whole}.items()))
+    return found
+
+
+def apply_schema() -> dict[str, Any]:
+    """Schema of the request ``apply``: exactly one of a list of events and the document of one."""
+    found = schema(line_record("apply", Apply, "Request"), "apply request")
+    events = {"type": "array", "items": {"$ref": "#/$defs/Event"}, "maxItems": LARGEST_BATCH}
+    description = found["$defs"].pop("Apply")["description"]
+    found["$defs"]["ApplyRequest"]["properties"]["apply"] = one_of(description, events=events, document=TEXT)
     return found
 
 
 def schemas() -> dict[str, dict[str, Any]]:
     """File name to schema, of every line of the protocol and every format of its own."""
+    own = {"load": load_schema, "apply": apply_schema}
     found = {}
     for message, (asked, answered) in MESSAGES.items():
-        request = schema(line_record(message, asked, "Request"), f"{message} request") if message != "load" else None
-        found[f"{message}-request.json"] = request or load_schema()
+        made = own[message]() if message in own else schema(line_record(message, asked, "Request"), f"{message} request")
+        found[f"{message}-request.json"] = made
         found[f"{message}-answer.json"] = schema(line_record(message, answered, "Answer"), f"{message} answer")
     found[f"{ERROR}-answer.json"] = schema(line_record(ERROR, EngineError, "Answer"), f"{ERROR} answer")
     found.update({f"{name}.json": schema(kind, name) for name, kind in FORMATS.items()})

@@ -1,35 +1,36 @@
-"""A conversation with one running engine: requests go out as records, answers come back as records."""
+"""A conversation with one running engine: requests and answers are documents, decoded where they must be judged."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from clearspec.codec import DecodeError
-from clearspec.events import Event, Genesis
+from clearspec.codec import DecodeError, encode
 from clearspec_conformance.engines import Door, Opener, Trouble, errored
 from clearspec_conformance.formats import Implementation
 from clearspec_conformance.protocol import (
     ERROR,
-    LARGEST_BATCH,
-    Apply,
-    Bye,
-    Compute,
     EngineError,
-    EngineReceipt,
     ErrorCode,
     Hello,
-    Load,
+    Line,
     Protocol,
-    Seen,
-    Snapshot,
     answer_body,
-    line,
     taken_apart,
 )
+
+LOAD = "load"
 
 
 class NotImplementedByEngine(Exception):
     """The engine lacks what it was asked for."""
+
+
+class RefusedByEngine(Exception):
+    """The engine refuses to start from what it was given; ``rule`` is empty if it names none."""
+
+    def __init__(self, message: str, rule: str) -> None:
+        super().__init__(message)
+        self.rule = rule
 
 
 class Session:
@@ -49,7 +50,7 @@ class Session:
     def _introduced(self, deadline: float) -> Implementation:
         """Say hello."""
         try:
-            found = self.ask("hello", Hello(Protocol.V1), deadline)
+            found = self.ask("hello", encode(Hello(Protocol.V1)), deadline)
         except NotImplementedByEngine as error:
             raise errored(f"does not speak {Protocol.V1.value}: {error}") from None
         return Implementation(found.name, found.version, found.language, found.features)
@@ -58,12 +59,21 @@ class Session:
         """Whether the engine claims a feature."""
         return feature in self.implementation.features
 
-    def ask(self, message: str, body: Any, deadline: float) -> Any:
-        """The body of the answer to a request.
+    def ask(self, message: str, body: dict[str, Any], deadline: float) -> Any:
+        """The body of the answer to a request, as a record.
 
         Raises:
-            NotImplementedByEngine: the engine says so.
+            NotImplementedByEngine, RefusedByEngine: the engine says so.
             Trouble: it gives no usable answer by the deadline.
+        """
+        return self.fitting(self.answer(message, body, deadline))
+
+    def answer(self, message: str, body: dict[str, Any], deadline: float) -> Line:
+        """The answer to a request, its body still a document.
+
+        Raises:
+            NotImplementedByEngine, RefusedByEngine: the engine says so.
+            Trouble: there is no answer to this request by the deadline, or another error.
         """
         try:
             return self._answer(message, body, deadline)
@@ -71,51 +81,64 @@ class Session:
             self.broken = True
             raise
 
-    def _answer(self, message: str, body: Any, deadline: float) -> Any:
-        """Ask and judge the answer."""
+    def _answer(self, message: str, body: dict[str, Any], deadline: float) -> Line:
+        """Ask, and take the answer apart."""
         self.count += 1
         identifier = str(self.count)
-        raw = self.door.exchange(line(identifier, message, body), deadline)
+        raw = self.door.exchange({"id": identifier, message: body}, deadline)
         try:
             answered = taken_apart(raw, (message, ERROR))
-            found = answer_body(message, answered)
         except DecodeError as error:
-            raise errored(f"answered {message} with what does not fit: {error}", self.door.last) from None
+            raise self._misfit(message, error) from None
         if answered.id != identifier:
             raise errored(f"answered request {answered.id}, not request {identifier}")
-        if not isinstance(found, EngineError):
-            return found
-        if found.code == ErrorCode.NOT_IMPLEMENTED:
-            raise NotImplementedByEngine(found.message)
-        raise errored(f"answered {message} with the error {found.code.value}: {found.message}")
+        if answered.message == ERROR:
+            self._raise(message, self.fitting(answered))
+        return answered
 
-    def load(self, genesis: Genesis, deadline: float) -> None:
-        """Start again from a genesis."""
-        self.ask("load", Load(genesis), deadline)
+    def _raise(self, message: str, error: EngineError) -> None:
+        """Raise what an error answer means."""
+        if error.code == ErrorCode.NOT_IMPLEMENTED:
+            raise NotImplementedByEngine(error.message)
+        if error.code == ErrorCode.REFUSED and message == LOAD:
+            raise RefusedByEngine(error.message, error.rule)
+        raise errored(f"answered {message} with the error {error.code.value}: {error.message}")
 
-    def restore(self, snapshot: dict[str, Any], deadline: float) -> None:
-        """Start again from a full snapshot."""
-        self.ask("load", Load(None, snapshot), deadline)
+    def _misfit(self, message: str, error: DecodeError) -> Trouble:
+        """The trouble of an answer that is none of the protocol."""
+        return errored(f"answered {message} with what does not fit: {error}", self.door.last)
 
-    def apply(self, events: tuple[Event, ...], deadline: float) -> tuple[EngineReceipt, ...]:
-        """Apply events; returns a receipt for each."""
-        receipts: tuple[EngineReceipt, ...] = ()
-        for start in range(0, len(events), LARGEST_BATCH):
-            batch = events[start : start + LARGEST_BATCH]
-            answer = self.ask("apply", Apply(batch), deadline)
-            if len(answer.receipts) != len(batch):
-                raise errored(f"answered {len(batch)} events with {len(answer.receipts)} receipts")
-            receipts += answer.receipts
-        return receipts
+    def fitting(self, answered: Line) -> Any:
+        """The body of an answer as a record.
 
-    def seen(self, root: bool, deadline: float) -> Seen:
-        """The observable snapshot, and the state root if it is asked for."""
-        found: Seen = self.ask("snapshot", Snapshot(root), deadline)
+        Raises:
+            Trouble: it does not fit.
+        """
+        try:
+            return answer_body(answered.message, answered)
+        except DecodeError as error:
+            self.broken = True
+            raise self._misfit(answered.message, error) from None
+
+    def load(self, body: dict[str, Any], deadline: float) -> None:
+        """Start again from the genesis, the document of one, or the full snapshot in the body."""
+        self.ask(LOAD, body, deadline)
+
+    def applied(self, body: dict[str, Any], deadline: float) -> Line:
+        """Apply the events, or the document of one, in the body; the answer, still a document."""
+        return self.answer("apply", body, deadline)
+
+    def receipts(self, answered: Line, count: int) -> Any:
+        """The receipts of an answer to ``apply``, one for each of ``count`` events."""
+        found = self.fitting(answered).receipts
+        if len(found) != count:
+            self.broken = True
+            raise errored(f"answered {count} events with {len(found)} receipts")
         return found
 
-    def compute(self, call: Any, deadline: float) -> dict[str, int]:
-        """The named results of a kernel."""
-        return dict(self.ask("kernel", Compute(call), deadline).results)
+    def seen(self, root: bool, deadline: float) -> Line:
+        """The observable snapshot, and the state root if it is asked for; the answer is still a document."""
+        return self.answer("snapshot", {"root": root}, deadline)
 
     def heard(self) -> str:
         """What the engine wrote to standard error since this was last asked."""
@@ -124,7 +147,7 @@ class Session:
     def end(self, deadline: float) -> None:
         """Say bye, then make sure that the engine is gone."""
         try:
-            self.ask("bye", Bye(), deadline)
+            self.ask("bye", {}, deadline)
         except (Trouble, NotImplementedByEngine):
             deadline = 0.0
         self.door.close(deadline)

@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from clearspec.codec import LONGEST_DOCUMENT, DecodeError, canonical_bytes, decode, parse
+from clearspec.codec import LONGEST_DOCUMENT, DecodeError, canonical_bytes, decode, loads, parse
 from clearspec.formats import Importance, Vector
 from clearspec.invariants import INVARIANTS
 from clearspec.rules import CHAPTERS, RULE_ID
 from clearspec_command.failures import BadInput
-from clearspec_conformance.formats import KernelVector, KernelVectorFormat, Tier, digest_of
+from clearspec_conformance.formats import (
+    GenesisVector,
+    GenesisVectorFormat,
+    IndexEntry,
+    KernelVector,
+    KernelVectorFormat,
+    SuiteFormat,
+    SuiteIndex,
+    Tier,
+    digest_of,
+)
 from clearspec_conformance.protocol import FEATURES, KERNEL
 
 IMPORTANCE = {
@@ -24,36 +36,51 @@ IMPORTANCE = {
 """What a tier runs where no list of ids stands beside the vectors; a smoke run needs its list."""
 
 
-@dataclass(frozen=True, slots=True)
+AnyVector = Vector | KernelVector | GenesisVector
+
+VERSION = 2
+"""Version of the vector formats, and first number of the version of a suite in them."""
+
+INDEX = "suite.json"
+"""File beside the chapters that a fill writes: the suite's version and what it wrote (spec/protocol.md)."""
+
+
+@dataclass(frozen=True)
 class Entry:
-    """A vector and the chapter in whose folder it stands."""
+    """A vector: what a run is chosen by, and its file, which is taken apart when the vector is played."""
 
+    id: str
     chapter: str
-    vector: Vector | KernelVector
+    rules: tuple[str, ...]
+    features: tuple[str, ...]
+    """What an engine must claim to be given the vector."""
+    importance: Importance
+    digest: str
+    data: bytes = field(repr=False)
 
-    @property
-    def id(self) -> str:
-        """Id of the vector."""
-        return self.vector.id
+    def document(self) -> Any:
+        """The vector as a document; it is known to fit."""
+        return json.loads(self.data)
 
-    @property
-    def features(self) -> tuple[str, ...]:
-        """What an engine must claim to be given the vector."""
-        return (KERNEL,) if isinstance(self.vector, KernelVector) else self.vector.features
+    @cached_property
+    def vector(self) -> AnyVector:
+        """The vector as a record."""
+        return decoded(parse(self.data))
 
 
 @dataclass(frozen=True, slots=True)
 class Suite:
-    """All vectors of a folder in order of their ids, and the lists of ids that stand beside them."""
+    """All vectors of a folder in order of their ids, the lists of ids that stand beside them, the suite's version."""
 
     folder: Path
     entries: tuple[Entry, ...]
     lists: dict[Tier, tuple[str, ...]]
+    version: str = ""
 
     @property
     def digest(self) -> str:
         """SHA-256 of the canonical bytes of id to digest, over all vectors."""
-        return hashlib.sha256(canonical_bytes({entry.id: entry.vector.digest for entry in self.entries})).hexdigest()
+        return hashlib.sha256(canonical_bytes({entry.id: entry.digest for entry in self.entries})).hexdigest()
 
 
 def vectors_folder() -> Path:
@@ -79,41 +106,110 @@ def read_bounded(path: Path, longest: int = LONGEST_DOCUMENT) -> bytes:
     return data
 
 
-def faults(vector: Vector | KernelVector) -> Iterator[str]:
+def faults(vector: AnyVector) -> Iterator[str]:
     """What is wrong with a vector that decodes."""
     if vector.digest != digest_of(vector):
         yield f"$.digest: expected {digest_of(vector)}"
     if not vector.rules:
         yield "$.rules: expected at least one rule"
     yield from (f"$.rules: expected rule ids, not {rule}" for rule in vector.rules if not RULE_ID.fullmatch(rule))
+    yield from (f"$.features: unknown feature {name}" for name in features_of(vector) if name not in FEATURES)
     if isinstance(vector, KernelVector):
         yield from () if vector.calls else ("$.calls: expected at least one call",)
-        return
+    elif isinstance(vector, GenesisVector):
+        yield from _genesis_faults(vector)
+    else:
+        yield from _step_faults(vector)
+
+
+def _genesis_faults(vector: GenesisVector) -> Iterator[str]:
+    """What is wrong with the geneses of a vector."""
+    if not vector.cases:
+        yield "$.cases: expected at least one genesis"
+    for place, case in enumerate(vector.cases):
+        if (case.genesis is None) == (case.document is None):
+            yield f"$.cases[{place}]: expected a genesis or a document"
+        if case.refused is not None and not RULE_ID.fullmatch(case.refused):
+            yield f"$.cases[{place}].refused: expected a rule id"
+
+
+def _step_faults(vector: Vector) -> Iterator[str]:
+    """What is wrong with the steps of a vector."""
     if not vector.steps:
         yield "$.steps: expected at least one step"
-    yield from (f"$.features: unknown feature {name}" for name in vector.features if name not in FEATURES)
     known = {entry.id for entry in INVARIANTS}
     yield from (f"$.invariants: unknown invariant {name}" for name in vector.invariants if name not in known)
     for place, step in enumerate(vector.steps):
-        if (step.receipt.id, step.receipt.sequence) != (step.event.id, step.event.sequence):
+        if (step.event is None) == (step.document is None):
+            yield f"$.steps[{place}]: expected an event or a document"
+        elif step.event is not None and (step.receipt.id, step.receipt.sequence) != (step.event.id, step.event.sequence):
             yield f"$.steps[{place}].receipt: expected that of the step's event"
 
 
-def read_vector(path: Path) -> Vector | KernelVector:
-    """The vector of a file.
+def features_of(vector: AnyVector) -> tuple[str, ...]:
+    """What an engine must claim to be given a vector."""
+    return (KERNEL,) if isinstance(vector, KernelVector) else vector.features
+
+
+def decoded(raw: Any) -> AnyVector:
+    """The vector of a document.
+
+    Raises:
+        DecodeError: it is none.
+    """
+    kinds: dict[Any, Any] = {KernelVectorFormat.V1.value: KernelVector, GenesisVectorFormat.V1.value: GenesisVector}
+    name = raw.get("format") if isinstance(raw, dict) else None
+    found: AnyVector = decode(kinds.get(name, Vector) if isinstance(name, str) else Vector, raw)
+    return found
+
+
+def checked(path: Path, data: bytes) -> AnyVector:
+    """The vector of a file's bytes.
 
     Raises:
         BadInput: it does not decode, or a digest, rule or feature is wrong.
     """
     try:
-        raw = parse(read_bounded(path))
-        kernel = isinstance(raw, dict) and raw.get("format") == KernelVectorFormat.V1.value
-        vector: Vector | KernelVector = decode(KernelVector if kernel else Vector, raw)
+        vector = decoded(parse(data))
     except DecodeError as error:
         raise BadInput(f"{path}: {error}") from None
     for fault in faults(vector):
         raise BadInput(f"{path}: {fault}")
     return vector
+
+
+def read_vector(path: Path) -> AnyVector:
+    """The vector of a file.
+
+    Raises:
+        BadInput: it cannot be read or is no vector.
+    """
+    return checked(path, read_bounded(path))
+
+
+def read_index(folder: Path) -> SuiteIndex:
+    """The index of a suite; an empty one where there is none, or one of another version of the formats.
+
+    Raises:
+        BadInput: it is no index.
+    """
+    path, none = folder / INDEX, SuiteIndex(SuiteFormat.V1, "", {})
+    if not path.exists():
+        return none
+    try:
+        found: SuiteIndex = loads(SuiteIndex, read_bounded(path))
+    except DecodeError as error:
+        raise BadInput(f"{path}: {error}") from None
+    return found if found.version.startswith(f"{VERSION}.") else none
+
+
+def _entry(path: Path, known: IndexEntry | None) -> Entry:
+    """The vector of a file; one that is not as the index says, bit by bit, is decoded and checked."""
+    data, chapter = read_bounded(path), path.parent.name
+    if known and known.chapter == chapter and known.file == hashlib.sha256(data).hexdigest():
+        return Entry(path.stem, chapter, known.rules, known.features, known.importance, known.digest, data)
+    vector = checked(path, data)
+    return Entry(vector.id, chapter, vector.rules, features_of(vector), vector.importance, vector.digest, data)
 
 
 def load_suite(folder: Path) -> Suite:
@@ -124,17 +220,20 @@ def load_suite(folder: Path) -> Suite:
     """
     if not folder.is_dir():
         raise BadInput(f"{folder}: expected a folder of vectors")
+    index = read_index(folder)
     found: dict[str, Entry] = {}
     for path in sorted(folder.glob("*/*.json")):
-        chapter = path.parent.name
-        if chapter not in CHAPTERS.values():
+        if path.parent.name not in CHAPTERS.values():
             raise BadInput(f"{path}: expected a folder named as a chapter: {', '.join(CHAPTERS.values())}")
-        entry = Entry(chapter, read_vector(path))
+        entry = _entry(path, index.vectors.get(path.stem))
         if entry.id in found:
             raise BadInput(f"{path}: the id {entry.id} is taken by another vector")
         found[entry.id] = entry
+    for name in index.vectors:
+        if name not in found:
+            raise BadInput(f"{folder / INDEX}: there is no vector {name}")
     entries = tuple(found[name] for name in sorted(found))
-    return Suite(folder, entries, dict(_lists(folder, found)))
+    return Suite(folder, entries, dict(_lists(folder, found)), index.version)
 
 
 def _lists(folder: Path, known: dict[str, Any]) -> Iterator[tuple[Tier, tuple[str, ...]]]:
@@ -160,12 +259,12 @@ def in_tier(suite: Suite, tier: Tier) -> list[Entry]:
         return [entry for entry in suite.entries if entry.id in suite.lists[tier]]
     if tier == Tier.SMOKE:
         raise BadInput(f"{suite.folder / 'smoke.txt'}: a smoke run needs this list of ids")
-    return [entry for entry in suite.entries if entry.vector.importance in IMPORTANCE[tier]]
+    return [entry for entry in suite.entries if entry.importance in IMPORTANCE[tier]]
 
 
 def matches(entry: Entry, name: str) -> bool:
     """Whether a name is the vector's id, its chapter or one of its rules."""
-    return name in (entry.id, entry.chapter, *entry.vector.rules)
+    return name in (entry.id, entry.chapter, *entry.rules)
 
 
 def selected(suite: Suite, tier: Tier, only: Sequence[str]) -> list[Entry]:

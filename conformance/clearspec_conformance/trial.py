@@ -12,16 +12,24 @@ from clearspec.codec import decode, encode
 from clearspec.events import Genesis
 from clearspec.formats import ReceiptRecord, VectorStep, receipt_record
 from clearspec.listing import build
-from clearspec.machine import apply
+from clearspec.machine import apply, apply_document
 from clearspec.snapshot import observable
 from clearspec.state import State
-from clearspec_conformance.formats import KernelCall, KernelVector, KernelVectorFormat
+from clearspec_conformance.formats import (
+    GenesisCase,
+    GenesisVector,
+    GenesisVectorFormat,
+    KernelCall,
+    KernelVector,
+    KernelVectorFormat,
+)
 from clearspec_conformance.kernels import called
-from clearspec_conformance.reference_engine import Reference
+from clearspec_conformance.playing import WHOLE
+from clearspec_conformance.reference_engine import Reference, refused_for
 from clearspec_conformance.suite import Entry
 from clearspec_conformance.verdicts import differences, shown
 
-COMPARED = ("status", "reason", "amounts", "postings")
+COMPARED = ("status", "reason", *WHOLE)
 """The parts of a receipt on which engines are compared."""
 
 Lines = frozenset[tuple[str, int]]
@@ -29,18 +37,19 @@ Lines = frozenset[tuple[str, int]]
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """A vector ready to be played; ``cost`` is the number of its events or calls."""
+    """A vector ready to be played; ``cost`` is the number of its events, calls or geneses."""
 
     id: str
     chapter: str
     genesis: Genesis | None
     steps: tuple[VectorStep, ...]
     calls: tuple[KernelCall, ...]
+    cases: tuple[GenesisCase, ...] = ()
 
     @property
     def cost(self) -> int:
-        """Events or calls to play."""
-        return len(self.steps) + len(self.calls)
+        """Events, calls or geneses to play."""
+        return len(self.steps) + len(self.calls) + len(self.cases)
 
 
 def script_of(entry: Entry) -> Script:
@@ -48,6 +57,8 @@ def script_of(entry: Entry) -> Script:
     vector = entry.vector
     if isinstance(vector, KernelVector):
         return Script(entry.id, entry.chapter, None, (), vector.calls)
+    if isinstance(vector, GenesisVector):
+        return Script(entry.id, entry.chapter, None, (), (), vector.cases)
     return Script(entry.id, entry.chapter, vector.genesis, vector.steps, ())
 
 
@@ -55,7 +66,7 @@ def first_difference(script: Script) -> str:
     """Where the reference, as it is now, first differs from what a vector expects; empty if nowhere."""
     try:
         if script.genesis is None:
-            return _call_difference(script.calls)
+            return _call_difference(script.calls) or _case_difference(script.cases)
         return _step_difference(build(script.genesis), script.steps)
     except Exception as error:
         return _raised(error)
@@ -75,10 +86,19 @@ def _call_difference(calls: tuple[KernelCall, ...]) -> str:
     return ""
 
 
+def _case_difference(cases: tuple[GenesisCase, ...]) -> str:
+    """The first genesis that is refused for another rule, or accepted."""
+    for place, case in enumerate(cases, start=1):
+        got = refused_for(encode(case.genesis), case.document)
+        if got != case.refused:
+            return _told(f"genesis {place}", case.refused, got)
+    return ""
+
+
 def _step_difference(state: State, steps: tuple[VectorStep, ...]) -> str:
     """The first step after which receipt or observable snapshot are others."""
     for place, step in enumerate(steps, start=1):
-        got = receipt_record(apply(state, step.event))
+        got = receipt_record(apply(state, step.event)) if step.event else apply_document(state, str(step.document))
         if not _same_receipt(step.receipt, got):
             return _told(f"step {place}", _parts(step.receipt), _parts(got))
         if step.observable is not None and observable(state) != step.observable:
@@ -88,7 +108,7 @@ def _step_difference(state: State, steps: tuple[VectorStep, ...]) -> str:
 
 def _same_receipt(wanted: ReceiptRecord, got: ReceiptRecord) -> bool:
     """Whether two receipts agree in all that is compared."""
-    return (wanted.reason, wanted.amounts, wanted.postings) == (got.reason, got.amounts, got.postings)
+    return all(getattr(wanted, name) == getattr(got, name) for name in COMPARED)
 
 
 def _parts(receipt: ReceiptRecord) -> dict[str, Any]:
@@ -107,6 +127,8 @@ def document_difference(document: Any) -> str:
     try:
         if document["format"] == KernelVectorFormat.V1.value:
             return _call_difference(decode(KernelVector, document).calls)
+        if document["format"] == GenesisVectorFormat.V1.value:
+            return _document_cases(document["cases"])
         return _document_steps(document)
     except Exception as error:
         return _raised(error)
@@ -117,12 +139,22 @@ def _document_steps(document: Any) -> str:
     engine = Reference()
     state = engine.state = build(decode(Genesis, document["genesis"]))
     for place, step in enumerate(document["steps"], start=1):
-        got = encode(engine.receipt(state, step["event"]))
+        raw = step["event"]
+        got = encode(apply_document(state, step["document"]) if raw is None else engine.receipt(state, raw))
         wanted = step["receipt"]
         if any(wanted[name] != got[name] for name in COMPARED):
             return _told(f"step {place}", {name: wanted[name] for name in COMPARED}, {n: got[n] for n in COMPARED})
         if step["observable"] is not None and step["observable"] != encode(observable(state)):
             return _told(f"step {place}", step["observable"], encode(observable(state)))
+    return ""
+
+
+def _document_cases(cases: list[Any]) -> str:
+    """The first genesis of a document that is refused for another rule, or accepted."""
+    for place, case in enumerate(cases, start=1):
+        got = refused_for(case["genesis"], case["document"])
+        if got != case["refused"]:
+            return _told(f"genesis {place}", case["refused"], got)
     return ""
 
 

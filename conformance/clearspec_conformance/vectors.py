@@ -25,12 +25,22 @@ from clearspec.formats import (
     receipt_record,
 )
 from clearspec.invariants import INVARIANTS
+from clearspec.machine import apply, apply_document
 from clearspec.rules import CHAPTERS, IMPLEMENTED
 from clearspec.sandbox import Sandbox, genesis
-from clearspec.snapshot import observable
-from clearspec_conformance.formats import KernelCall, KernelVector, KernelVectorFormat, digest_of
+from clearspec.snapshot import observable, state_root
+from clearspec_conformance.formats import (
+    GenesisCase,
+    GenesisVector,
+    GenesisVectorFormat,
+    KernelCall,
+    KernelVector,
+    KernelVectorFormat,
+    digest_of,
+)
 from clearspec_conformance.kernels import KERNELS, called
-from clearspec_conformance.suite import read_vector
+from clearspec_conformance.reference_engine import refused_for
+from clearspec_conformance.suite import VERSION, AnyVector, read_vector
 
 FEATURE_OF: dict[str, str] = {
     "open_account": "ledger",
@@ -57,8 +67,8 @@ FEATURE_OF: dict[str, str] = {
 }
 """The feature that an engine must claim to be asked an action."""
 
-VERSION = 1
-"""Version of the vector format that the fill writes."""
+SUITE_VERSION = f"{VERSION}.0.0"
+"""Version of this project's suite: format, coverage, fix (spec/protocol.md)."""
 
 
 @dataclass
@@ -67,24 +77,37 @@ class Recorder(Sandbox):
 
     steps: list[VectorStep] = field(default_factory=list)
     by_hand: list[ByHand] = field(default_factory=list)
+    needs: set[str] = field(default_factory=lambda: {"events"})
+    """Features that an engine must claim to be given what was done."""
 
     def do(self, actor: str, action: Any, expect: ev.Reason | None = None) -> ev.Receipt:
         """Apply an action as the sandbox does, and keep the event with its receipt."""
         receipt = super().do(actor, action, expect)
-        event = ev.Event(receipt.id, receipt.sequence, receipt.time, actor, action)
-        self.steps.append(VectorStep(event, receipt_record(receipt)))
+        self._keep(ev.Event(receipt.id, receipt.sequence, receipt.time, actor, action), receipt)
         return receipt
+
+    def _keep(self, event: ev.Event, receipt: ev.Receipt) -> None:
+        """Keep an event with its receipt."""
+        self.steps.append(VectorStep(event, receipt_record(receipt)))
+        self.needs.add(FEATURE_OF[ev.ACTION_NAMES[type(event.action)]])
 
     def send(self, event: ev.Event, expect: ev.Reason | None = None) -> ev.Receipt:
         """Apply an event just as it is, for what concerns ids, sequence and time."""
-        from clearspec.machine import apply
-
         receipt = apply(self.state, event)
         if receipt.reason != expect:
             raise AssertionError(f"{event}: expected {expect}, got {receipt.reason} ({receipt.subject})")
-        self.steps.append(VectorStep(event, receipt_record(receipt)))
+        self._keep(event, receipt)
         self.sequence = max(self.sequence, event.sequence)
         return receipt
+
+    def write(self, document: str, expect: ev.Reason | None = ev.Reason.MALFORMED, needs: str = "ledger") -> None:
+        """Apply the document of an event, a text that may be malformed; ``needs`` is the chapter of its action."""
+        receipt = apply_document(self.state, document)
+        if receipt.reason != expect:
+            raise AssertionError(f"{document}: expected {expect}, got {receipt.reason} ({receipt.subject})")
+        self.steps.append(VectorStep(None, receipt, None, document))
+        self.needs.add(needs)
+        self.sequence = max(self.sequence, receipt.sequence)
 
     def observe(self) -> None:
         """Let the vector hold the observable snapshot after the last step."""
@@ -170,13 +193,12 @@ def filled(entry: Case) -> Vector:
     box = Recorder(entry.genesis)
     entry.play(box)
     box.observe()
-    features = sorted({FEATURE_OF[ev.ACTION_NAMES[type(step.event.action)]] for step in box.steps} | {"events"})
     vector = Vector(
-        VectorFormat.V1,
+        VectorFormat.V2,
         entry.id,
         VERSION,
         entry.rules,
-        tuple(features),
+        tuple(sorted(box.needs)),
         entry.importance,
         entry.why,
         entry.genesis,
@@ -184,6 +206,7 @@ def filled(entry: Case) -> Vector:
         tuple(item.id for item in INVARIANTS),
         "",
         tuple(box.by_hand),
+        state_root(box.state),
     )
     for line in disagreements(vector):
         raise ValueError(line)
@@ -247,6 +270,63 @@ def filled_kernel(entry: KernelCase) -> KernelVector:
     return replace(vector, digest=digest_of(vector))
 
 
+@dataclass(frozen=True)
+class GenesisEntry:
+    """A genesis vector as it is written: geneses, each with the rule for which it must be refused, or none."""
+
+    id: str
+    chapter: str
+    rules: tuple[str, ...]
+    why: Why
+    importance: Importance
+    cases: tuple[GenesisCase, ...]
+
+
+GENESIS_CASES: dict[str, GenesisEntry] = {}
+
+
+def genesis_case(
+    identifier: str,
+    *rules: str,
+    bug: str,
+    effect: str,
+    cases: Sequence[tuple[str, ev.Genesis | str, str | None]],
+    incident: str = "",
+    importance: Importance = Importance.RULE,
+) -> None:
+    """Register a genesis vector: each case says what it is about, the genesis or its text, and the rule against it.
+
+    Raises:
+        ValueError: the id is taken, or a rule is unknown.
+    """
+    cited = {*rules, *(rule for _, _, rule in cases if rule is not None)}
+    unknown = [rule for rule in cited if rule not in IMPLEMENTED]
+    if identifier in GENESIS_CASES or unknown or not rules:
+        raise ValueError(f"genesis vector {identifier}: id taken, no rule, or unknown rules {unknown}")
+    chapter = CHAPTERS[rules[0].rsplit("-", 1)[0]]
+    kept_cases = tuple(
+        GenesisCase(about, None, given, rule) if isinstance(given, str) else GenesisCase(about, given, None, rule)
+        for about, given, rule in cases
+    )
+    why = Why(bug, effect, incident)
+    GENESIS_CASES[identifier] = GenesisEntry(identifier, chapter, rules, why, importance, kept_cases)
+
+
+def filled_genesis(entry: GenesisEntry) -> GenesisVector:
+    """The genesis vector of an entry, held against the reference.
+
+    Raises:
+        ValueError: the reference refuses a genesis for another rule, or accepts it.
+    """
+    for case in entry.cases:
+        got = refused_for(encode(case.genesis), case.document)
+        if got != case.refused:
+            raise ValueError(f"{entry.id}: {case.about}: by hand {case.refused}, the reference {got}")
+    shape = (entry.rules, ("events", "parameters"), entry.importance, entry.why, entry.cases)
+    vector = GenesisVector(GenesisVectorFormat.V1, entry.id, VERSION, *shape, "")
+    return replace(vector, digest=digest_of(vector))
+
+
 def load_cases() -> dict[str, Case]:
     """Every case of every chapter script, by id."""
     from clearspec_conformance import cases
@@ -256,12 +336,12 @@ def load_cases() -> dict[str, Case]:
     return CASES
 
 
-def path_of(folder: Path, vector: Vector | KernelVector, chapter: str) -> Path:
+def path_of(folder: Path, vector: AnyVector, chapter: str) -> Path:
     """Where a vector is kept."""
     return folder / chapter / f"{vector.id}.json"
 
 
-def kept(folder: Path) -> Iterator[tuple[Path, Vector | KernelVector]]:
+def kept(folder: Path) -> Iterator[tuple[Path, AnyVector]]:
     """Every vector kept in a folder, in order of path.
 
     Raises:

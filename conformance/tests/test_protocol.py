@@ -200,8 +200,9 @@ def test_a_full_snapshot_continues_as_the_original() -> None:
     [
         ({"id": "1", "apply": {"events": []}}, "nothing has been loaded"),
         ({"id": "1", "snapshot": {}}, "nothing has been loaded"),
-        ({"id": "1", "load": {"snapshot": {}}}, "$.objects"),
-        ({"id": "1", "load": {"genesis": {}, "snapshot": {}}}, "one key, genesis or snapshot"),
+        ({"id": "1", "load": {"genesis": {}, "snapshot": {}}}, "one key: genesis, document or snapshot"),
+        ({"id": "1", "load": {"genesis": None}}, "$.load.genesis: wrong_type"),
+        ({"id": "1", "load": {"document": {}}}, "$.load.document: wrong_type"),
         ({"id": "1", "kernel": {"call": {"median": {"values": []}}}}, "outside the domain of median"),
         ({"id": "1", "kernel": {"call": {"modus": {}}}}, "one of mul_floor"),
         ({"id": "1", "hello": {"protocol": "x"}}, "clearspec/protocol/1"),
@@ -216,12 +217,44 @@ def test_a_bad_request_is_answered_with_an_error(request_: Any, said: str) -> No
     assert said in answer["error"]["message"]
 
 
-def test_a_genesis_outside_the_envelope_is_refused() -> None:
-    """A maker rebate of 5 above a taker fee of 0."""
-    document = encode(genesis())
-    document["markets"][0]["parameters"]["trading"]["maker_fee"] = "-5"
-    answer = Reference().handle({"id": "1", "load": {"genesis": document}})
-    assert "rebate-covered" in answer["error"]["message"]
+def rebated(market: int = 0) -> dict[str, Any]:
+    """A genesis with a maker rebate of 5 above a taker fee of 0."""
+    document: dict[str, Any] = encode(genesis())
+    document["markets"][market]["parameters"]["trading"]["maker_fee"] = "-5"
+    return document
+
+
+@pytest.mark.parametrize(
+    ("body", "rule", "said"),
+    [
+        ({"genesis": rebated()}, "PARM-9", "rebate-covered"),
+        ({"document": json.dumps(rebated())}, "PARM-9", "rebate-covered"),
+        ({"genesis": {**encode(genesis()), "feeds": []}}, "EVENT-2", "unknown feed"),
+        ({"genesis": {}}, "EVENT-3", "$.time: missing_key"),
+        ({"document": "{"}, "EVENT-3", "$: not_json"),
+        ({"document": '{"time": "0", "time": "0"}'}, "EVENT-3", "$: duplicate_key"),
+        ({"snapshot": {}}, "EVENT-12", "$.objects"),
+    ],
+)
+def test_what_cannot_be_started_from_is_refused_with_its_rule(body: dict[str, Any], rule: str, said: str) -> None:
+    error = Reference().handle({"id": "1", "load": body})["error"]
+    assert (error["code"], error["rule"]) == (ErrorCode.REFUSED, rule)
+    assert said in error["message"]
+
+
+def test_an_event_as_a_text_is_decoded_by_the_engine() -> None:
+    """Another order of keys and an escaped letter are the same event; a bare number and a repeated key are none."""
+    engine = loaded()
+    asked(engine, "apply", Apply((OPEN,)))
+    text = (
+        '{"action": {"deposit": {"amount": %s, "asset": "USD", "account": "\\u0061"}},'
+        ' "actor": "a", "time": "0", "sequence": "2", "id": "e2"}'
+    )
+    for amount, reason in (('"5"', None), ("5", "malformed"), ('"5", "amount": "5"', "malformed")):
+        (receipt,) = asked(engine, "apply", Apply(document=text % amount))["receipts"]
+        assert receipt["reason"] == reason
+    seen = engine.handle({"id": "1", "snapshot": {}})["snapshot"]["observable"]
+    assert (seen["sequence"], seen["accounts"]["a"]["balances"]["USD"]) == ("2", "5")
 
 
 def given(**arguments: Any) -> dict[str, Any]:

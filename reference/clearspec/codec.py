@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from enum import StrEnum
 from functools import cache
@@ -25,6 +25,9 @@ DEEPEST = 64
 """Most levels of nesting of one JSON document."""
 
 INTEGER = re.compile(r"0|-?[1-9][0-9]{0,39}", re.ASCII)
+
+NO_BRACKETS = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?|[^"\[\]{}]+', re.DOTALL)
+"""Strings, and whatever else stands between the brackets of a JSON text."""
 
 TAGS: dict[type, str] = {}
 """Records that are written as an object with one key, their tag."""
@@ -59,10 +62,18 @@ class DecodeError(ValueError):
     """An input that does not decode: the fault, the path of the place, and what was expected there."""
 
     def __init__(self, fault: Fault, path: str, expected: str) -> None:
-        super().__init__(f"{path}: {fault.value}: expected {expected}")
+        super().__init__(fault, path, expected)
         self.fault = fault
         self.path = path
         self.expected = expected
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.fault.value}: expected {self.expected}"
+
+    def inside(self, place: str) -> DecodeError:
+        """The same error, its path seen from further out; so that a path is put together only where one is needed."""
+        self.path = place + self.path
+        return self
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +84,8 @@ class Misfit:
     what: str
 
 
-Decoder = Callable[[Any, str], Any]
+Decoder = Callable[[Any], Any]
+"""Decodes a value; the path of its ``DecodeError`` starts at that value."""
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any] | Misfit:
@@ -88,9 +100,8 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any] | Misfit:
 def _depth_within(text: str, deepest: int) -> bool:
     """Whether a JSON text nests at most ``deepest`` levels; brackets inside strings do not count."""
     depth = 0
-    for token in re.finditer(r'"(?:[^"\\]|\\.)*"?|[\[{]|[\]}]', text, re.DOTALL):
-        first = token.group()[0]
-        depth += (first in "[{") - (first in "]}")
+    for bracket in NO_BRACKETS.sub("", text):
+        depth += 1 if bracket in "[{" else -1
         if depth > deepest:
             return False
     return True
@@ -120,41 +131,46 @@ def parse(data: bytes | str, longest: int = LONGEST_DOCUMENT) -> Any:
         raise DecodeError(Fault.NOT_JSON, "$", f"one JSON document in UTF-8 ({error})"[:200]) from None
 
 
-def _refuse_misfit(raw: Any, path: str) -> None:
-    """Raise if a misfit stands at ``path``."""
-    if isinstance(raw, Misfit):
-        expected = f"each key once, not {raw.what!r} twice" if raw.fault == Fault.DUPLICATE_KEY else "no bare number"
-        raise DecodeError(raw.fault, path, expected)
+def _misfit(raw: Any, fault: Fault, expected: str) -> DecodeError:
+    """The error for a value of another type than expected; a misfit names its own fault."""
+    if not isinstance(raw, Misfit):
+        return DecodeError(fault, "", expected)
+    if raw.fault == Fault.DUPLICATE_KEY:
+        return DecodeError(raw.fault, "", f"each key once, not {raw.what!r} twice")
+    return DecodeError(raw.fault, "", "no bare number")
 
 
 def _integer(bounds: Bounds) -> Decoder:
     """Decode a decimal string within bounds."""
+    low, high = bounds.low, bounds.high
 
-    def decode(raw: Any, path: str) -> int:
-        _refuse_misfit(raw, path)
+    def decode(raw: Any) -> int:
         if not isinstance(raw, str):
-            raise DecodeError(Fault.WRONG_TYPE, path, "an integer as a decimal string")
+            raise _misfit(raw, Fault.WRONG_TYPE, "an integer as a decimal string")
         if len(raw) > 41 or INTEGER.fullmatch(raw) is None:
-            raise DecodeError(Fault.NOT_AN_INTEGER, path, "decimal digits without sign of plus or leading zero")
+            raise DecodeError(Fault.NOT_AN_INTEGER, "", "decimal digits without sign of plus or leading zero")
         value = int(raw)
-        if not bounds.low <= value <= bounds.high:
-            raise DecodeError(Fault.OUT_OF_RANGE, path, f"{bounds.low} to {bounds.high}")
+        if not low <= value <= high:
+            raise DecodeError(Fault.OUT_OF_RANGE, "", f"{low} to {high}")
         return value
 
     return decode
 
 
+def _has_surrogate(text: str) -> bool:
+    """Whether a text holds half of a pair of UTF-16, which no UTF-8 has."""
+    return not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text)
+
+
 def _text(rules: Text) -> Decoder:
     """Decode a string of bounded length that matches a pattern."""
-    pattern = re.compile(rules.pattern, re.ASCII)
+    longest, matched = rules.longest, re.compile(rules.pattern, re.ASCII).fullmatch
 
-    def decode(raw: Any, path: str) -> str:
-        _refuse_misfit(raw, path)
+    def decode(raw: Any) -> str:
         if not isinstance(raw, str):
-            raise DecodeError(Fault.WRONG_TYPE, path, "a string")
-        surrogate = any("\ud800" <= character <= "\udfff" for character in raw[: rules.longest])
-        if len(raw) > rules.longest or surrogate or pattern.fullmatch(raw) is None:
-            raise DecodeError(Fault.BAD_TEXT, path, f"at most {rules.longest} characters matching {rules.pattern}")
+            raise _misfit(raw, Fault.WRONG_TYPE, "a string")
+        if len(raw) > longest or _has_surrogate(raw) or matched(raw) is None:
+            raise DecodeError(Fault.BAD_TEXT, "", f"at most {longest} characters matching {rules.pattern}")
         return raw
 
     return decode
@@ -162,22 +178,20 @@ def _text(rules: Text) -> Decoder:
 
 def _enumeration(kind: type[StrEnum]) -> Decoder:
     """Decode a member of an enumeration."""
-    names = ", ".join(member.value for member in kind)
+    members = {member.value: member for member in kind}
 
-    def decode(raw: Any, path: str) -> StrEnum:
-        _refuse_misfit(raw, path)
-        if not isinstance(raw, str) or raw not in kind._value2member_map_:
-            raise DecodeError(Fault.UNKNOWN_VALUE, path, f"one of {names}"[:400])
-        return kind(raw)
+    def decode(raw: Any) -> StrEnum:
+        if not isinstance(raw, str) or raw not in members:
+            raise _misfit(raw, Fault.UNKNOWN_VALUE, f"one of {', '.join(members)}"[:400])
+        return members[raw]
 
     return decode
 
 
-def _boolean(raw: Any, path: str) -> bool:
+def _boolean(raw: Any) -> bool:
     """Decode a boolean."""
-    _refuse_misfit(raw, path)
     if not isinstance(raw, bool):
-        raise DecodeError(Fault.WRONG_TYPE, path, "true or false")
+        raise _misfit(raw, Fault.WRONG_TYPE, "true or false")
     return raw
 
 
@@ -185,22 +199,26 @@ def _array(item: Any, longest: int, wide: bool) -> Decoder:
     """Decode a list of at most ``longest`` items."""
     one = decoder(item, wide)
 
-    def decode(raw: Any, path: str) -> tuple[Any, ...]:
-        _refuse_misfit(raw, path)
+    def decode(raw: Any) -> tuple[Any, ...]:
         if not isinstance(raw, list):
-            raise DecodeError(Fault.WRONG_TYPE, path, "an array")
+            raise _misfit(raw, Fault.WRONG_TYPE, "an array")
         if len(raw) > longest:
-            raise DecodeError(Fault.TOO_MANY, path, f"at most {longest} items")
-        return tuple(one(part, f"{path}[{place}]") for place, part in enumerate(raw))
+            raise DecodeError(Fault.TOO_MANY, "", f"at most {longest} items")
+        found: list[Any] = []
+        try:
+            for part in raw:
+                found.append(one(part))
+        except DecodeError as error:
+            raise error.inside(f"[{len(found)}]") from None
+        return tuple(found)
 
     return decode
 
 
-def _require_object(raw: Any, path: str) -> dict[str, Any]:
-    """Raise unless an object stands at ``path``."""
-    _refuse_misfit(raw, path)
+def _require_object(raw: Any) -> dict[str, Any]:
+    """Raise unless the value is an object."""
     if not isinstance(raw, dict):
-        raise DecodeError(Fault.WRONG_TYPE, path, "an object")
+        raise _misfit(raw, Fault.WRONG_TYPE, "an object")
     return raw
 
 
@@ -208,9 +226,15 @@ def _mapping(key: Any, value: Any, wide: bool) -> Decoder:
     """Decode an object whose keys are data."""
     decode_key, decode_value = decoder(key, wide), decoder(value, wide)
 
-    def decode(raw: Any, path: str) -> dict[str, Any]:
-        found = _require_object(raw, path)
-        return {decode_key(name, path): decode_value(part, f"{path}.{name[:64]}") for name, part in found.items()}
+    def decode(raw: Any) -> dict[str, Any]:
+        found = {}
+        for name, part in _require_object(raw).items():
+            known = decode_key(name)
+            try:
+                found[known] = decode_value(part)
+            except DecodeError as error:
+                raise error.inside(f".{name[:64]}") from None
+        return found
 
     return decode
 
@@ -221,32 +245,47 @@ def _record(kind: type, wide: bool) -> Decoder:
     wide = wide or kind in WIDE
     decoders = {item.name: decoder(hints[item.name], wide) for item in fields(kind)}
     needed = [item.name for item in fields(kind) if item.default is MISSING and item.default_factory is MISSING]
+    least = frozenset(needed)
 
-    def decode(raw: Any, path: str) -> Any:
-        found = _require_object(raw, path)
-        for name in found:
-            if name not in decoders:
-                raise DecodeError(Fault.UNKNOWN_KEY, f"{path}.{name[:64]}", f"one of {', '.join(decoders)}")
-        for name in needed:
-            if name not in found:
-                raise DecodeError(Fault.MISSING_KEY, f"{path}.{name}", f"this field of {kind.__name__}")
-        return kind(**{name: decoders[name](part, f"{path}.{name}") for name, part in found.items()})
+    def decode(raw: Any) -> Any:
+        found = _require_object(raw)
+        if not least <= found.keys() <= decoders.keys():
+            raise _other_keys(found, tuple(decoders), needed, kind.__name__)
+        values, name = {}, ""
+        try:
+            for name, part in found.items():
+                values[name] = decoders[name](part)
+        except DecodeError as error:
+            raise error.inside(f".{name}") from None
+        return kind(**values)
 
     return decode
+
+
+def _other_keys(found: Mapping[str, Any], known: Sequence[str], needed: Sequence[str], kind: str) -> DecodeError:
+    """The error for an object with other keys than a record's fields: the first unknown key, else the first missing."""
+    for name in found:
+        if name not in known:
+            return DecodeError(Fault.UNKNOWN_KEY, f".{name[:64]}", f"one of {', '.join(known)}")
+    missing = next(name for name in needed if name not in found)
+    return DecodeError(Fault.MISSING_KEY, f".{missing}", f"this field of {kind}")
 
 
 def _tagged(kinds: tuple[type, ...], wide: bool) -> Decoder:
     """Decode an object with one key: the name of one of several records."""
     decoders = {TAGS[kind]: _record(kind, wide) for kind in kinds}
 
-    def decode(raw: Any, path: str) -> Any:
-        found = _require_object(raw, path)
+    def decode(raw: Any) -> Any:
+        found = _require_object(raw)
         if len(found) != 1:
-            raise DecodeError(Fault.WRONG_TYPE, path, "an object with one key, the name of the action")
+            raise DecodeError(Fault.WRONG_TYPE, "", "an object with one key, the name of the action")
         ((name, part),) = found.items()
         if name not in decoders:
-            raise DecodeError(Fault.UNKNOWN_VALUE, f"{path}.{name[:64]}", f"one of {', '.join(decoders)}")
-        return decoders[name](part, f"{path}.{name}")
+            raise DecodeError(Fault.UNKNOWN_VALUE, f".{name[:64]}", f"one of {', '.join(decoders)}")
+        try:
+            return decoders[name](part)
+        except DecodeError as error:
+            raise error.inside(f".{name}") from None
 
     return decode
 
@@ -254,7 +293,7 @@ def _tagged(kinds: tuple[type, ...], wide: bool) -> Decoder:
 def _optional(kind: Any, wide: bool) -> Decoder:
     """Decode ``null`` or a value."""
     one = decoder(kind, wide)
-    return lambda raw, path: None if raw is None else one(raw, path)
+    return lambda raw: None if raw is None else one(raw)
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,7 +361,10 @@ def decode(hint: Any, raw: Any, path: str = "$") -> Any:
     Raises:
         DecodeError: something does not fit; it names the path and what was expected.
     """
-    return decoder(hint)(raw, path)
+    try:
+        return decoder(hint)(raw)
+    except DecodeError as error:
+        raise error.inside(path) from None
 
 
 @rule("EVENT-3")
@@ -334,27 +376,38 @@ def loads(hint: Any, data: bytes | str) -> Any:
 @rule("EVENT-10")
 def encode(value: Any) -> Any:
     """A value as it goes on the wire: integers as decimal strings, records as objects, tagged ones under their tag."""
-    if value is None or isinstance(value, bool):
+    kind = type(value)
+    if kind is str or value is None:
         return value
-    if isinstance(value, StrEnum):
-        return value.value
-    if isinstance(value, str):
-        return value
-    if isinstance(value, int):
-        return str(value)
-    if isinstance(value, Mapping):
-        return {name: encode(part) for name, part in value.items()}
-    if isinstance(value, tuple | list):
-        return [encode(part) for part in value]
-    content = {item.name: encode(getattr(value, item.name)) for item in fields(value)}
-    tag = TAGS.get(type(value))
-    return content if tag is None else {tag: content}
+    return str(value) if kind is int else _encoder(kind)(value)
+
+
+@cache
+def _encoder(kind: type) -> Callable[[Any], Any]:
+    """How values of a type go on the wire."""
+    if issubclass(kind, StrEnum):
+        return lambda value: value.value
+    if issubclass(kind, bool | str | types.NoneType):
+        return lambda value: value
+    if issubclass(kind, int):
+        return str
+    if issubclass(kind, Mapping):
+        return lambda value: {name: encode(part) for name, part in value.items()}
+    if issubclass(kind, tuple | list):
+        return lambda value: [encode(part) for part in value]
+    names, tag = tuple(item.name for item in fields(kind)), TAGS.get(kind)
+    if tag is None:
+        return lambda value: {name: encode(getattr(value, name)) for name in names}
+    return lambda value: {tag: {name: encode(getattr(value, name)) for name in names}}
+
+
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True)
 
 
 @rule("EVENT-10")
 def canonical_bytes(value: Any) -> bytes:
     """The canonical bytes of a value: JSON in ASCII, keys sorted, no space, other characters escaped."""
-    return json.dumps(encode(value), sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode("ascii")
+    return _CANONICAL.encode(encode(value)).encode("ascii")
 
 
 def _record_schema(kind: type, definitions: dict[str, Any]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
+from functools import cache
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 from clearspec.codec import TAGS, WIDE, shape
@@ -525,6 +526,7 @@ class Outcome:
 WIDE.add(Event)
 
 
+@cache
 def bounds_of(record: type) -> tuple[tuple[str, int, int], ...]:
     """Name, smallest and largest value of every integer field of a record."""
     hints = get_type_hints(record, include_extras=True)
@@ -536,6 +538,7 @@ def bounds_of(record: type) -> tuple[tuple[str, int, int], ...]:
     return tuple(found)
 
 
+@cache
 def nested_in(record: type) -> tuple[tuple[str, bool], ...]:
     """Fields of a record that hold records: the name, and whether it is a list of them."""
     hints = get_type_hints(record, include_extras=True)

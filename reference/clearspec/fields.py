@@ -56,10 +56,14 @@ class Length:
 IDENTIFIER = Text(64, r"[A-Za-z0-9][A-Za-z0-9_.:/-]{0,63}")
 OPTIONAL_IDENTIFIER = Text(64, r"(?:[A-Za-z0-9][A-Za-z0-9_.:/-]{0,63})?")
 PROSE = Text(4096, r"[^\x00]*")
+DOCUMENT = Text(2**20, r"[\s\S]*")
+OPTIONAL_ROOT = Text(64, r"(?:[0-9a-f]{64})?")
 
 Id = Annotated[str, IDENTIFIER]
 OptionalId = Annotated[str, OPTIONAL_IDENTIFIER]
 Prose = Annotated[str, PROSE]
+Document = Annotated[str, DOCUMENT]
+OptionalRoot = Annotated[str, OPTIONAL_ROOT]
 
 Amount = Annotated[int, Bounds(1, AMOUNT_MAX)]
 AmountOrZero = Annotated[int, Bounds(0, AMOUNT_MAX)]

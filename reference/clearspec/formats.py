@@ -11,11 +11,14 @@ from clearspec.codec import WIDE
 from clearspec.events import REASONS, Action, Event, Genesis, Reason, Receipt
 from clearspec.fields import (
     Amount,
+    Balance,
+    Document,
     DurationOrZero,
     Id,
     Index,
     Length,
     OptionalId,
+    OptionalRoot,
     Price,
     PriceOrZero,
     Prose,
@@ -130,7 +133,7 @@ class ObservableAccount:
 
 @dataclass(frozen=True, slots=True)
 class ObservableMarket:
-    """A market as every engine sees it."""
+    """A market as every engine sees it; the shortfall is what final settlement could not collect (SETTLE-4)."""
 
     status: MarketStatus
     mark: PriceOrZero
@@ -139,6 +142,7 @@ class ObservableMarket:
     haircut_long: Index
     haircut_short: Index
     settlement_price: PriceOrZero
+    shortfall: Balance
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +184,7 @@ class ScenarioFormat(StrEnum):
 class VectorFormat(StrEnum):
     """Version of the vector format."""
 
-    V1 = "clearspec/vector/1"
+    V2 = "clearspec/vector/2"
 
 
 @rule("EVENT-11")
@@ -375,17 +379,21 @@ class ByHand:
 
 @dataclass(frozen=True, slots=True)
 class VectorStep:
-    """An event of a vector with the receipt, and where it matters the observable snapshot, that must follow."""
+    """An event of a vector with the receipt, and where it matters the observable snapshot, that must follow.
 
-    event: Event
+    In place of the event stands ``document``, a text that the engine decodes itself (EVENT-3), well-formed or not.
+    """
+
+    event: Event | None
     receipt: ReceiptRecord
     observable: Observable | None = None
+    document: Document | None = None
 
 
 @rule("EVENT-11")
 @dataclass(frozen=True, slots=True)
 class Vector:
-    """A conformance vector."""
+    """A conformance vector; ``root`` is the state root after its last step."""
 
     format: VectorFormat
     id: Id
@@ -399,6 +407,7 @@ class Vector:
     invariants: tuple[Id, ...]
     digest: Prose
     by_hand: tuple[ByHand, ...] = ()
+    root: OptionalRoot = ""
 
 
 FORMATS: dict[str, type] = {

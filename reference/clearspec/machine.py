@@ -107,11 +107,17 @@ def apply(state: State, event: Event) -> Receipt:
 
 
 @rule("EVENT-3")
+def malformed(time: int, path: str) -> ReceiptRecord:
+    """The receipt of what does not decode as an event: the state's time, and as the subject the path of the fault."""
+    rule_id = REASONS[Reason.MALFORMED][0]
+    return ReceiptRecord("", 0, time, "", Status.REJECTED, Reason.MALFORMED, rule_id, path, (), {}, ())
+
+
+@rule("EVENT-3")
 def apply_document(state: State, document: bytes | str) -> ReceiptRecord:
-    """Decode one event and apply it; what does not decode is rejected as malformed, with the path as the subject."""
+    """Decode one event and apply it; what does not decode is rejected as malformed."""
     try:
         event = loads(Event, document)
     except DecodeError as fault:
-        rule_id = REASONS[Reason.MALFORMED][0]
-        return ReceiptRecord("", 0, state.time, "", Status.REJECTED, Reason.MALFORMED, rule_id, fault.path, (), {}, ())
+        return malformed(state.time, fault.path)
     return receipt_record(apply(state, event))

@@ -74,7 +74,7 @@ class SnapshotHeader:
 def _object(state: State, table: str, key: Any) -> dict[str, Any]:
     """One object of a snapshot: its table, its key as a list, its record."""
     parts = list(key) if isinstance(key, tuple) else [key]
-    return {"table": table, "key": parts, "record": encode(getattr(state, table)[key])}
+    return {"table": table, "key": parts, "record": getattr(state, table)[key]}
 
 
 @rule("EVENT-12")
@@ -83,7 +83,7 @@ def snapshot(state: State) -> dict[str, Any]:
     header = SnapshotHeader(
         SnapshotFormat.V1, state.time, state.sequence, state.administrators, state.venues, tuple(state.recent)
     )
-    objects = [_object(state, table, key) for table, key in state.created]
+    objects = [encode(_object(state, table, key)) for table, key in state.created]
     return {**encode(header), "objects": objects}
 
 
@@ -214,7 +214,7 @@ def _observable_account(state: State, account: Account) -> ObservableAccount:
 
 def _observable_market(state: State, market: str) -> ObservableMarket:
     """A market's public figures."""
-    funding = state.fundings[market]
+    funding, settlement = state.fundings[market], state.settlements[market]
     return ObservableMarket(
         state.markets[market].status,
         state.marks[market].price,
@@ -222,7 +222,8 @@ def _observable_market(state: State, market: str) -> ObservableMarket:
         funding.index,
         funding.haircut_long,
         funding.haircut_short,
-        state.settlements[market].price,
+        settlement.price,
+        settlement.shortfall,
     )
 
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import tomllib
 from collections.abc import Sequence
-from importlib import import_module, metadata
+from importlib import import_module
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -23,14 +22,20 @@ OWN = {
     "explain": "clearspec_command.explain:command",
     "bench": "clearspec_command.bench:command",
     "schemas": "clearspec_command.schemas:command",
+    "conform": "clearspec_conformance.conform:command",
+    "vectors": "clearspec_conformance.vectors_command:command",
+    "trace": "clearspec_conformance.trace:command",
+    "mutants": "clearspec_conformance.mutants_command:command",
 }
-"""The commands of this package, which are there also where the distribution is not installed."""
+"""Commands that are found without asking what is installed, which takes longer than to load one of them."""
 
 PROJECT = Path(__file__).resolve().parents[2] / "pyproject.toml"
 
 
 def project() -> dict[str, Any]:
     """The project table of the checkout; empty elsewhere."""
+    import tomllib
+
     try:
         table = tomllib.loads(PROJECT.read_text(encoding="utf-8"))["project"]
     except (OSError, tomllib.TOMLDecodeError, KeyError):
@@ -40,6 +45,8 @@ def project() -> dict[str, Any]:
 
 def registered() -> dict[str, str]:
     """Name of every command to where it stands (``module:attribute``): our own, the checkout's, what is installed."""
+    from importlib import metadata
+
     checkout = project().get("entry-points", {}).get(GROUP, {})
     installed = {entry.name: entry.value for entry in metadata.entry_points(group=GROUP)}
     return {**OWN, **checkout, **installed}
@@ -47,6 +54,8 @@ def registered() -> dict[str, str]:
 
 def version() -> str:
     """Version of the installed distribution, or of the checkout."""
+    from importlib import metadata
+
     try:
         return metadata.version(DISTRIBUTION)
     except metadata.PackageNotFoundError:
@@ -73,7 +82,7 @@ class Commands(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Load a command; one whose module cannot be imported says so when it is used."""
-        place = registered().get(cmd_name)
+        place = OWN.get(cmd_name) or registered().get(cmd_name)
         if place is None:
             return None
         module, _, attribute = place.partition(":")
@@ -93,8 +102,16 @@ Example: clearspec explain insufficient_margin
 """
 
 
+def _show_version(ctx: click.Context, parameter: click.Parameter, wanted: bool) -> None:
+    """Show the version and exit, if that is wanted."""
+    if wanted:
+        click.echo(f"clearspec {version()}")
+        ctx.exit()
+
+
 @click.group(cls=Commands, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(version(), prog_name="clearspec", message="%(prog)s %(version)s")
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_show_version,
+              help="Show the version and exit.")  # fmt: skip
 def group() -> None:
     """A derivatives clearinghouse whose rules are code: run scenarios, read rules, check engines."""
 

@@ -3,7 +3,11 @@
 import { createInterface } from "node:readline";
 
 const HELLO = { protocol: "clearspec/protocol/1", name: "tutorial-javascript", version: "1", language: "JavaScript", features: ["events", "ledger"] };
-const UNTRADED = { status: "active", mark: "0", open_interest: "0", funding_index: "0", haircut_long: "0", haircut_short: "0", settlement_price: "0" };
+const UNTRADED = { status: "active", mark: "0", open_interest: "0", funding_index: "0", haircut_long: "0", haircut_short: "0", settlement_price: "0", shortfall: "0" };
+const ID = /^[A-Za-z0-9][A-Za-z0-9_.:/-]{0,63}$/, INTEGER = /^(0|-?[1-9][0-9]{0,39})$/, FUND = /^(insurance_fund|skin_in_the_game)$/;
+const EVENT = { id: ID, sequence: INTEGER, time: INTEGER, actor: ID };
+const FIELDS = { open_account: { account: ID, pool: ID }, deposit: { account: ID, asset: ID, amount: INTEGER }, contribute: { pool: ID, fund: FUND, amount: INTEGER } };
+const LACKING = "withdraw transfer convert cover_loss collect_fees post_price post_book trade accrue_funding liquidate resolve_default list_market set_parameters set_status delist fix_settlement settle_position pay_claim".split(" ");
 const LIMIT = 2n ** 62n;
 class Rejected extends Error {}
 class NotImplemented extends Error {}
@@ -55,10 +59,32 @@ const ACTIONS = {
   },
 };
 
+// Whether a document is an event (EVENT-3): exactly these fields, each a text of its form, integers within 2^126.
+const isObject = value => typeof value === "object" && value !== null && !Array.isArray(value);
+const fits = (value, fields) => isObject(value) && Object.keys(value).length === Object.keys(fields).length && Object.entries(fields).every(([key, form]) => {
+  const text = Object.hasOwn(value, key) ? value[key] : undefined, wide = 1n << 126n;
+  return typeof text === "string" && form.test(text) && (form !== INTEGER || (BigInt(text) <= wide && BigInt(text) >= -wide));
+});
+function wellFormed(event) {
+  if (!isObject(event) || !isObject(event.action) || Object.keys(event.action).length !== 1) return false;
+  const { action: { ...action }, ...rest } = event, [name] = Object.keys(action);
+  if (LACKING.includes(name)) throw new NotImplemented(name);
+  return Object.hasOwn(FIELDS, name) && fits(rest, EVENT) && fits(action[name], FIELDS[name]);
+}
+
+// The document of a text; nothing if it is no JSON, or if a key stands twice, which JSON.parse forgives.
+const keysOf = value => typeof value === "object" && value !== null ? Object.entries(value).reduce((sum, [, part]) => sum + !Array.isArray(value) + keysOf(part), 0) : 0;
+function parsed(text) {
+  try {
+    const found = JSON.parse(text), keys = [...text.matchAll(/"(?:[^"\\]|\\.)*"(\s*:)?/g)].filter(match => match[1]).length;
+    return keys === keysOf(found) ? found : undefined;
+  } catch { return undefined; }
+}
+
 // The checks of every event (EVENT-5), then those of its action; every check comes before the first change (EVENT-7).
 function receipt(event) {
+  if (!wellFormed(event)) return { status: "rejected", reason: "malformed" };
   const [name, action] = Object.entries(event.action)[0];
-  if (!Object.hasOwn(ACTIONS, name)) throw new NotImplemented(name);
   try {
     require(!recent.has(event.id), "duplicate_event");
     require(BigInt(event.sequence) > sequence, "sequence_not_increasing");
@@ -98,7 +124,7 @@ const observable = () => ({
 const MESSAGES = {
   hello: () => HELLO,
   load,
-  apply: body => ({ receipts: body.events.map(receipt) }),
+  apply: body => ({ receipts: (body.events ?? [parsed(body.document)]).map(receipt) }),
   snapshot(body) { if (body.root) throw new NotImplemented("root"); return { observable: observable() }; },
   bye: () => ({}),
 };

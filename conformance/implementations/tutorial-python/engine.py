@@ -1,13 +1,24 @@
 """A first engine: accounts, deposits and contributions. docs/join.md walks through it."""
 
 import json
+import re
 import sys
 from collections import Counter
 
 FUNDS = ("insurance_fund", "skin_in_the_game", "fee_treasury")
 UNTRADED = dict.fromkeys(
-    ("mark", "open_interest", "funding_index", "haircut_long", "haircut_short", "settlement_price"), "0"
+    ("mark", "open_interest", "funding_index", "haircut_long", "haircut_short", "settlement_price", "shortfall"), "0"
 )
+
+ID, INTEGER = "[A-Za-z0-9][A-Za-z0-9_.:/-]{0,63}", "0|-?[1-9][0-9]{0,39}"
+EVENT = {"id": ID, "sequence": INTEGER, "time": INTEGER, "actor": ID}
+ACTIONS = {
+    "open_account": {"account": ID, "pool": ID},
+    "deposit": {"account": ID, "asset": ID, "amount": INTEGER},
+    "contribute": {"pool": ID, "fund": "insurance_fund|skin_in_the_game", "amount": INTEGER},
+}
+LACKING = """withdraw transfer convert cover_loss collect_fees post_price post_book trade accrue_funding liquidate
+resolve_default list_market set_parameters set_status delist fix_settlement settle_position pay_claim""".split()
 
 
 class Rejected(Exception):
@@ -18,6 +29,35 @@ def require(condition, reason):
     """Reject the event unless the condition holds."""
     if not condition:
         raise Rejected(reason)
+
+
+def unique(pairs):
+    """A JSON object with each key once."""
+    if len(dict(pairs)) < len(pairs):
+        raise ValueError("a key twice")
+    return dict(pairs)
+
+
+def fits(document, fields):
+    """Whether a document has exactly these fields, each a text of its form; integers are within 2^126."""
+    if not isinstance(document, dict) or set(document) != set(fields):
+        return False
+    forms = [(document[name], form) for name, form in fields.items()]
+    if not all(isinstance(text, str) and re.fullmatch(form, text, re.ASCII) for text, form in forms):
+        return False
+    return all(abs(int(text)) <= 2**126 for text, form in forms if form == INTEGER)
+
+
+def well_formed(event):
+    """Whether a document is an event (EVENT-3)."""
+    action = event.get("action") if isinstance(event, dict) else None
+    if not isinstance(action, dict) or len(action) != 1:
+        return False
+    ((name, content),) = action.items()
+    if name in LACKING:
+        raise NotImplementedError(name)
+    rest = {key: value for key, value in event.items() if key != "action"}
+    return name in ACTIONS and fits(rest, EVENT) and fits(content, ACTIONS[name])
 
 
 class Clearinghouse:
@@ -31,9 +71,9 @@ class Clearinghouse:
 
     def receipt(self, event):
         """The checks of every event (EVENT-5), then those of its action; every check before the first change."""
+        if not well_formed(event):
+            return {"status": "rejected", "reason": "malformed"}
         ((name, action),) = event["action"].items()
-        if name not in self.actions:
-            raise NotImplementedError(name)
         try:
             require(event["id"] not in self.recent, "duplicate_event")
             require(int(event["sequence"]) > self.sequence, "sequence_not_increasing")
@@ -122,7 +162,12 @@ class Engine:
         return {}
 
     def apply(self, body):
-        """A receipt for each event."""
+        """A receipt for each event, or for one that stands in a text."""
+        if "document" in body:
+            try:
+                body = {"events": [json.loads(body["document"], object_pairs_hook=unique)]}
+            except (ValueError, RecursionError):
+                body = {"events": [None]}
         return {"receipts": [self.house.receipt(event) for event in body["events"]]}
 
     def snapshot(self, body):

@@ -1,0 +1,179 @@
+"""An engine and the reference on the same trace: whether they agree, and from which step on they do not.
+
+A trace is played as the vector that it would be, through the same doors and with the same verdicts as the suite.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any
+
+from clearspec.codec import canonical_bytes, encode
+from clearspec.events import ACTION_NAMES, Genesis
+from clearspec.formats import Importance, Vector, VectorFormat, Why
+from clearspec.invariants import INVARIANTS, broken
+from clearspec.rules import CHAPTERS
+from clearspec.snapshot import state_root
+from clearspec.state import State
+from clearspec_conformance.engines import GRACE, Opener, Trouble
+from clearspec_conformance.formats import Verdict, sealed
+from clearspec_conformance.fuzz.generating import Trace, answered
+from clearspec_conformance.playing import Diverged, Terms, headline, play_vector, rule_behind
+from clearspec_conformance.reports import LONGEST_WHY
+from clearspec_conformance.runner import Run, Settings, begun
+from clearspec_conformance.session import NotImplementedByEngine, Session
+from clearspec_conformance.suite import VERSION, Entry
+from clearspec_conformance.vectors import FEATURE_OF
+from clearspec_conformance.verdicts import Difference, Failure
+
+BUG = "disagreement found by fuzzing"
+"""Class of bug that a found vector names."""
+
+INVARIANT_PATH = "$.invariants"
+"""Where a difference stands that speaks against the reference itself."""
+
+
+@dataclass(frozen=True)
+class Attempt(Entry):
+    """A trace as an entry of a suite that is kept nowhere."""
+
+    record: Vector | None = None
+    body: Any = None
+
+    def document(self) -> Any:
+        """The vector as a document."""
+        return self.body
+
+    @property
+    def vector(self) -> Any:
+        """The vector as a record."""
+        return self.record
+
+
+@lru_cache(maxsize=64)
+def encoded(genesis: Genesis) -> Any:
+    """A genesis as a document, kept because many traces start from the same one."""
+    return encode(genesis)
+
+
+def features_of(trace: Trace) -> tuple[str, ...]:
+    """What an engine must claim to be given a trace."""
+    actions = [step.event.action for step in trace.steps if step.event is not None]
+    return tuple(sorted({FEATURE_OF[ACTION_NAMES[type(action)]] for action in actions} | {"events"}))
+
+
+def vector_of(trace: Trace, root: str = "", rules: tuple[str, ...] = (), effect: str = "") -> Vector:
+    """The trace as a vector without a digest; its id is that of the events."""
+    content = [trace.genesis, *(step.event or step.document for step in trace.steps)]
+    name = hashlib.sha256(b"".join(canonical_bytes(part) for part in content)).hexdigest()[:12] if rules else "attempt"
+    return Vector(
+        VectorFormat.V2, f"fuzz-{name}", VERSION, rules, features_of(trace), Importance.RULE, Why(BUG, effect, ""),
+        trace.genesis, trace.steps, tuple(item.id for item in INVARIANTS), "", (), root,
+    )  # fmt: skip
+
+
+def attempt(trace: Trace, root: str = "") -> Attempt:
+    """The entry as which a trace is played."""
+    vector = vector_of(trace, root)
+    body = {"genesis": encoded(trace.genesis), "steps": [encode(step) for step in trace.steps], "root": root}
+    return Attempt("attempt", "events", (), (), vector.importance, "", b"", vector, body)
+
+
+@dataclass(frozen=True, slots=True)
+class Disagreement:
+    """A trace on which an engine is not the reference: the verdict, where and how; the last step is the one."""
+
+    trace: Trace
+    verdict: Verdict
+    failure: Failure | None
+    why: str
+    stderr: str = ""
+
+
+class Skipped(Exception):
+    """The engine says that it lacks what a trace asks for."""
+
+
+class Duel:
+    """An engine that is played against the reference, and started again when it dies or hangs."""
+
+    def __init__(self, open_door: Opener, terms: Terms, start_timeout: float) -> None:
+        self.run: Run = begun(open_door, Settings(terms, start_timeout))
+        self.session: Session | None = None
+
+    def opened(self) -> Session:
+        """The engine, running.
+
+        Raises:
+            Trouble: it does not start.
+            BadInput: its command cannot be started at all.
+        """
+        self.session = self.session or self.run.start()
+        return self.session
+
+    def disagreement(self, trace: Trace, root: str = "", restored: bool = False) -> Disagreement | None:
+        """Where the engine first differs from a trace; ``None`` if it does not.
+
+        Raises:
+            Skipped: the engine says that it lacks something.
+        """
+        terms = replace(self.run.settings.terms, restored=restored)
+        try:
+            play_vector(self.opened(), attempt(trace, root), terms, time.monotonic() + terms.timeout)
+        except NotImplementedByEngine as error:
+            raise Skipped(str(error)) from None
+        except Diverged as diverged:
+            failure, heard = diverged.failure, self.opened().heard()
+            return Disagreement(cut(trace, failure.step), Verdict.FAILED, failure, headline(failure), heard)
+        except Trouble as trouble:
+            heard = "" if self.session is None else self.session.heard()
+            self.drop()
+            return Disagreement(trace, trouble.verdict, None, str(trouble), heard)
+        return None
+
+    def drop(self) -> None:
+        """End an engine that is of no more use."""
+        self.run.drop(self.session)
+        self.session = None
+
+    def end(self) -> None:
+        """End the engine well."""
+        if self.session is not None:
+            self.session.end(time.monotonic() + GRACE)
+            self.session = None
+        self.run.stop()
+
+
+def cut(trace: Trace, step: int) -> Trace:
+    """The trace up to a step, at least one."""
+    return Trace(trace.genesis, trace.steps[: max(1, step)])
+
+
+def against_itself(state: State, trace: Trace) -> Disagreement | None:
+    """Invariants that the reference breaks at the end of a trace; none, if it is right."""
+    found = broken(state)
+    if not found:
+        return None
+    failure = Failure(len(trace.steps), found[0], (Difference(INVARIANT_PATH, [], found),))
+    return Disagreement(trace, Verdict.FAILED, failure, f"the reference breaks {', '.join(found)}")
+
+
+def rules_of(trace: Trace) -> tuple[str, ...]:
+    """The rule that the last step of a trace is about."""
+    fallback = ("EVENT-3",) if trace.steps[-1].event is None else ()
+    return (rule_behind(vector_of(trace, rules=fallback), trace.steps[-1]),)
+
+
+def found_vector(found: Disagreement) -> Vector:
+    """The vector of a disagreement: what must come of it is what the reference says, seen after the last step."""
+    state, trace = answered(found.trace.genesis, found.trace.steps)
+    vector: Vector = sealed(vector_of(trace, state_root(state), rules_of(trace), found.why[:LONGEST_WHY]))
+    return vector
+
+
+def chapter_of(vector: Vector) -> str:
+    """The chapter in whose folder a vector belongs."""
+    return CHAPTERS[vector.rules[0].rpartition("-")[0]]
