@@ -5,60 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any
 
 from clearspec_proofs.lifting.concrete import Concrete, Given
 from clearspec_proofs.lifting.paths import Discarded, Ended, Failed, Path, Unliftable, explore
-from clearspec_proofs.lifting.recorded import Nodes, Recorded
 from clearspec_proofs.lifting.terms import LeavesSubset
+from clearspec_proofs.rechecking import PATHS_MAX, recheck
+from clearspec_proofs.records import Counterexample, Status, Tally, Verdict
 from clearspec_proofs.solving.search import Budget, Searching, model_of
 from clearspec_proofs.theorems import Theorem, catalogue
 
-PATHS_MAX = 20_000
 MODELS_MAX = 20
 """Paths to a mark of which the solver is asked for a model."""
-
-
-class Status(StrEnum):
-    """What came of a theorem."""
-
-    PROVED = "proved"
-    REFUTED = "refuted"
-    UNKNOWN = "unknown"
-
-
-@dataclass(slots=True)
-class Counterexample:
-    """A path on which a claim does not hold: the claim, the values, and what a run of the reference on them gave.
-
-    ``confirmed``: the claim fails on the reference itself, without any stand-in.
-    """
-
-    claim: str
-    values: dict[str, str]
-    confirmed: bool
-    note: str = ""
-
-
-@dataclass(slots=True)
-class Verdict:
-    """What came of a theorem, and at what cost."""
-
-    name: str
-    status: Status
-    paths: int = 0
-    discarded: int = 0
-    certified: int = 0
-    claims: list[str] = field(default_factory=list)
-    marks: list[str] = field(default_factory=list)
-    contracts: list[str] = field(default_factory=list)
-    unused: list[str] = field(default_factory=list)
-    seconds: float = 0.0
-    counterexample: Counterexample | None = None
-    note: str = ""
-    nodes: Nodes = field(default_factory=dict)
 
 
 def chosen(path: Path) -> dict[str, Any]:
@@ -91,39 +49,6 @@ def counterexample(theorem: Theorem, end: Ended, budget: Budget) -> Counterexamp
     again = replayed(theorem, given, stand_ins=True)
     note = "fails with stand-ins alone" if again else "does not fail when it is run"
     return Counterexample(end.failed or "", shown, False, note)
-
-
-@dataclass(slots=True)
-class Tally:
-    """What the paths of a theorem have in common."""
-
-    verdict: Verdict
-    assumed: set[str] = field(default_factory=set)
-    used: set[str] = field(default_factory=set)
-    reached: dict[str, list[Path]] = field(default_factory=dict)
-    contracts: set[str] = field(default_factory=set)
-
-    def add(self, end: Ended) -> None:
-        """Count a path."""
-        path, verdict = end.path, self.verdict
-        verdict.paths += 1
-        verdict.discarded += end.discarded
-        verdict.certified += path.certificates
-        verdict.claims += [name for name in path.claims if name not in verdict.claims]
-        self.assumed |= {entry.origin for entry in path.hypotheses}
-        self.used |= path.used
-        self.contracts |= path.contracts
-        if not end.discarded:
-            for mark in path.marks:
-                self.reached.setdefault(mark, []).append(path)
-
-    def close(self) -> Verdict:
-        """The verdict with what was gathered."""
-        named = {origin for origin in self.assumed if not origin.startswith(("range", "division", "decision"))}
-        self.verdict.unused = sorted(named - self.used - set(self.verdict.claims) - {"divisor"})
-        self.verdict.contracts = sorted(self.contracts)
-        self.verdict.marks = sorted(self.reached)
-        return self.verdict
 
 
 def prove(theorem: Theorem, budget: Budget | None = None) -> Verdict:
@@ -164,27 +89,6 @@ def _require_marks(theorem: Theorem, tally: Tally, budget: Budget) -> None:
             tally.verdict.note = f"empty: no path to {mark!r} is known to have a model"
 
 
-def recheck(theorem: Theorem, nodes: Nodes) -> Verdict:
-    """Check recorded certificates by executing the reference again; needs no solver.
-
-    Raises:
-        Unfounded: a certificate shows nothing.
-    """
-    guide = Recorded(nodes)
-    verdict = Verdict(theorem.name, Status.PROVED)
-    tally, start = Tally(verdict), time.perf_counter()
-    for end in explore(theorem.body, guide, PATHS_MAX):
-        tally.add(end)
-        if end.failed is not None:
-            verdict.status, verdict.note = Status.UNKNOWN, f"not shown: {end.failed}"
-            break
-    surplus = set(nodes) - guide.asked
-    if verdict.status == Status.PROVED and surplus:
-        verdict.status, verdict.note = Status.UNKNOWN, f"{len(surplus)} certificates are never asked for"
-    verdict.seconds = time.perf_counter() - start
-    return tally.close()
-
-
 def _prove_named(name: str, budget: Budget) -> Verdict:
     return prove(catalogue()[name], budget)
 
@@ -200,3 +104,6 @@ def prove_all(names: list[str], jobs: int, budget: Budget | None = None) -> Iter
         waiting = [pool.submit(_prove_named, name, budget) for name in names]
         for future in as_completed(waiting):
             yield future.result()
+
+
+__all__ = ["PATHS_MAX", "Counterexample", "Status", "Tally", "Verdict", "prove", "prove_all", "recheck", "replayed"]

@@ -244,7 +244,7 @@ class World:
             self.state.positions.put((account, market), Position(0, 0, *indices))
             path.good.append((0, 0))
             return
-        given = {"size": 0} if held == "claim" else {}
+        given: dict[str, Any] = {"size": 0} if held == "claim" else {}
         position = symbolic(path, Position, name, **given)
         self.state.positions.put((account, market), position)
         path.assume(lambda: position.cost != 0 if held == "claim" else position.size != 0, "held")

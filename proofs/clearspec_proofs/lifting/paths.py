@@ -11,12 +11,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import cache
 from typing import Any, Protocol
 
 from clearspec_proofs.lifting.certificates import Certificate, Hypothesis, check
 from clearspec_proofs.lifting.intervals import Bounds, quotient
-from clearspec_proofs.lifting.polynomials import Polynomial, add, constant, multiply, negate
-from clearspec_proofs.lifting.terms import Choice, integer, on_path, polynomial_of
+from clearspec_proofs.lifting.polynomials import Polynomial, add, constant, multiply, negate, text
+from clearspec_proofs.lifting.terms import Choice, Term, on_path, polynomial_of
 
 STEPS_MAX = 20_000
 """Decisions and divisions of one path; a loop that depends on an amount ends here."""
@@ -61,6 +62,18 @@ class Guide(Protocol):
         """Whether ``polynomial >= 0`` is certain or impossible at this point of the path; ``None``: not known."""
 
 
+@cache
+def ranged(name: str, low: int | None, high: int | None, origin: str) -> tuple[Polynomial, tuple[Hypothesis, ...]]:
+    """The polynomial of an atom, and the hypotheses that bound it."""
+    here: Polynomial = {(name,): 1}
+    found = []
+    if low is not None:
+        found.append(Hypothesis(add(here, constant(low), -1), False, f"{origin} of {name}"))
+    if high is not None:
+        found.append(Hypothesis(add(constant(high), here, -1), False, f"{origin} of {name}"))
+    return here, tuple(found)
+
+
 class Path:
     """One execution: hypotheses so far, decisions so far, and those that other paths still have to take."""
 
@@ -71,7 +84,7 @@ class Path:
         self.pending: list[str] = []
         self.hypotheses: list[Hypothesis] = []
         self.bounds = Bounds()
-        self.atoms: list[str] = []
+        self.atoms: dict[str, None] = {}
         self.choices: dict[str, tuple[Any, ...]] = {}
         self.counts: dict[str, int] = {}
         self.divisions: dict[tuple[Any, ...], tuple[Polynomial, Polynomial]] = {}
@@ -84,7 +97,8 @@ class Path:
         self.stand_ins = True
         self.width: int | None = None
         self.used: set[str] = set()
-        self.certificates = 0
+        self.obligations: list[str] = []
+        self.evidently = 0
         self.steps = 0
 
     # Hypotheses
@@ -100,13 +114,11 @@ class Path:
         """A new symbolic integer between ``low`` and ``high``, both allowed."""
         if name in self.atoms:
             raise ValueError(f"atom {name} exists")
-        self.atoms.append(name)
-        here: Polynomial = {(name,): 1}
-        if low is not None:
-            self.suppose(add(here, constant(low), -1), False, f"{origin} of {name}")
-        if high is not None:
-            self.suppose(add(constant(high), here, -1), False, f"{origin} of {name}")
-        return integer(here)
+        self.atoms[name] = None
+        here, ranges = ranged(name, low, high, origin)
+        self.hypotheses += ranges
+        self.bounds.known[(((name,), 1),)] = low, high
+        return Term(here)
 
     def fresh(self, name: str, low: int | None = None, high: int | None = None) -> Any:
         """A new atom whose name is made unique by a number."""
@@ -141,6 +153,7 @@ class Path:
         self._step()
         known = self.evident(polynomial)
         if known is not None:
+            self.evidently += self.effort == Effort.FULL
             return known
         outcome = self._next_outcome(polynomial)
         decided = polynomial if outcome else add(negate(polynomial), constant(1), -1)
@@ -199,8 +212,10 @@ class Path:
         opposite = add(negate(polynomial), constant(1), -1) if advice.outcome else polynomial
         against = [*self.hypotheses, Hypothesis(opposite, False, "the opposite")]
         check(against, advice.certificate)
-        self.used |= {against[number].origin for number in advice.certificate.used}
-        self.certificates += 1
+        cited = [against[number] for number in sorted(advice.certificate.used)]
+        self.used |= {entry.origin for entry in cited}
+        shown = (f"{text(entry.polynomial)} {'==' if entry.equation else '>='} 0" for entry in cited)
+        self.obligations.append(f"{self.trail}: {', '.join(shown)}")
         return "T" if advice.outcome else "F"
 
     def choose(self, name: str, options: tuple[Any, ...], wanted: Any) -> bool:

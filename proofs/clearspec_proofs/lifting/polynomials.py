@@ -11,7 +11,7 @@ from math import gcd
 Monomial = tuple[str, ...]
 Polynomial = dict[Monomial, int]
 Form = tuple[tuple[Monomial, int], ...]
-"""A polynomial without constant, in one order, divided by the common divisor of its coefficients, the first positive."""
+"""A polynomial without constant, in one order, without common divisor, its first coefficient positive."""
 
 ONE: Monomial = ()
 
@@ -50,10 +50,13 @@ def negate(polynomial: Polynomial) -> Polynomial:
 
 def normalised(polynomial: Polynomial) -> tuple[Form, int, int]:
     """``(form, factor, rest)`` with ``polynomial == factor * form + rest``; of a constant the form is empty."""
-    body = sorted((monomial, value) for monomial, value in polynomial.items() if monomial != ONE)
+    body = [item for item in polynomial.items() if item[0]]
     rest = polynomial.get(ONE, 0)
     if not body:
         return (), 0, rest
+    if len(body) == 1:
+        return ((body[0][0], 1),), body[0][1], rest
+    body.sort()
     factor = gcd(*(value for _, value in body))
     if body[0][1] < 0:
         factor = -factor

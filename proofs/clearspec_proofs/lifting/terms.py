@@ -119,7 +119,7 @@ class Condition:
     def __eq__(self, other: object) -> bool:
         return bool(self) is bool(other)
 
-    __hash__ = refused("the hash")  # type: ignore[assignment]
+    __hash__ = refused("the hash")
 
 
 class Term:
@@ -160,17 +160,17 @@ class Term:
         return Condition(add(polynomial_of(other), self.polynomial, -1))
 
     def __lt__(self, other: object) -> Condition:
-        return Condition(add(self.polynomial, polynomial_of(other), -1), holds=False)
+        return Condition(add(add(polynomial_of(other), self.polynomial, -1), constant(1), -1))
 
     def __gt__(self, other: object) -> Condition:
-        return Condition(add(polynomial_of(other), self.polynomial, -1), holds=False)
+        return Condition(add(add(self.polynomial, polynomial_of(other), -1), constant(1), -1))
 
-    def __eq__(self, other: object) -> bool:  # type: ignore[override]
+    def __eq__(self, other: object) -> bool:
         if other is None or type(other) is str:
             return False
         return running().decide_equal(add(self.polynomial, polynomial_of(other), -1))
 
-    def __ne__(self, other: object) -> bool:  # type: ignore[override]
+    def __ne__(self, other: object) -> bool:
         return not self == other
 
     def __floordiv__(self, other: object) -> Any:
@@ -188,7 +188,7 @@ class Term:
     def __repr__(self) -> str:
         return f"<{text(self.polynomial)}>"
 
-    __hash__ = refused("the hash")  # type: ignore[assignment]
+    __hash__ = refused("the hash")
     __int__ = refused("int()")
     __index__ = refused("a loop bound, index or size made")
     __float__ = refused("float()")
@@ -231,5 +231,5 @@ class Choice:
     def __bool__(self) -> bool:
         return not any(self == option for option in self.options if not option)
 
-    __hash__ = refused("the hash of a choice, in place")  # type: ignore[assignment]
+    __hash__ = refused("the hash of a choice, in place")
     __str__ = __format__ = refused("the text of a choice, in place")

@@ -1,0 +1,1 @@
+"""What looks for proofs and counterexamples, and is not trusted."""

@@ -186,7 +186,7 @@ class Searching:
         advice = self._by_equations(path, yes, True) or self._by_equations(path, no, False)
         advice = advice or self._by_linear_facts(path, yes, True) or self._by_linear_facts(path, no, False)
         if advice is None and path.effort == Effort.FULL:
-            advice = self._by_products(path, yes, True)
+            advice = self._by_products(path, yes, True) or self._by_products(path, no, False)
         if advice is not None:
             self.found[path.trail] = advice
         return advice
