@@ -95,14 +95,22 @@ NOVATED = kept(trading.novate, "invariants.novate", _novated)
 FEES = kept(trading.charge_fees, "invariants.charge_fees", lambda path, *_: (path.fresh("taker"), path.fresh("maker")))
 
 
-@theorem("novate", "A novation keeps every invariant but the range of sizes.", *ALL, strength=Strength.INDUCTIVE, marks=("done",))
+@theorem(
+    "novate",
+    "A novation keeps every invariant but the range of sizes.",
+    *ALL,
+    strength=Strength.INDUCTIVE,
+    marks=("done",),
+)
 def novate(path: Any) -> Any:
     """The range of sizes (INV-9) is what the caps of a trade and the lots of a liquidation keep."""
     world = two_parties(path)
     size, price = path.atom("lots", 1, SIZE_MAX), path.atom("price", 1, PRICE_MAX)
     ctx = world.context()
     path.assume(lambda: world.state.markets[MARKET].status != MarketStatus.CLOSED, "not closed")
-    return world.call_keeps_invariants(lambda: trading.novate(ctx, "A", "B", MARKET, size, price), FILLED, but=("INV-9",))
+    return world.call_keeps_invariants(
+        lambda: trading.novate(ctx, "A", "B", MARKET, size, price), FILLED, but=("INV-9",)
+    )
 
 
 @theorem("charge_fees", "Fees keep every invariant.", *ALL, strength=Strength.INDUCTIVE, marks=("done",))

@@ -2,12 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from itertools import combinations
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
+from clearspec import events as ev
+from clearspec import parameters
+from clearspec.collateral import conversion_price
+from clearspec.ledger import post
+from clearspec.liquidation import closable_size, penalty_for, restoring_size, reward_from, topped_up
+from clearspec.listing import rescale
 from clearspec.numerics import (
+    AMOUNT_MAX,
+    BALANCE_MAX,
+    COUNT_MAX,
+    DURATION_MAX,
+    EQUITY_MAX,
+    GAP_STEPS_MAX,
+    LOSS_MAX,
+    NOTIONAL_MAX,
+    POSITIONS_MAX,
+    PRICE_MAX,
+    RATIO_MAX,
     SCALE,
+    SIZE_MAX,
+    TIME_MAX,
     clamp,
     cumulative_share,
     div_ceil,
@@ -19,7 +38,30 @@ from clearspec.numerics import (
     mul_floor,
     notional,
 )
+from clearspec.parameters import (
+    CollateralTerms,
+    FeedParameters,
+    LiquidationParameters,
+    MarginParameters,
+    MarketListing,
+    MarketParameters,
+    Tier,
+    gains_haircut_violations,
+    gap_violations,
+    grown,
+    haircut_violations,
+    market_violations,
+    ramped,
+    shrunk,
+)
+from clearspec.settlement import uncollectable
+from clearspec.state import Position
+from clearspec.trading import charge_fees, filled, within_band
+from clearspec.waterfall import haircut_gains, parts_by_market, rank_score
+from clearspec_proofs.stand_ins import StandIn, opaque, standing_in
 from clearspec_proofs.theorems import Strength, theorem
+from clearspec_proofs.widths import FUND_MAX, REQUIREMENT_MAX, WORTH_MAX, fits, in_128_bits, wide_standing
+from clearspec_proofs.world import MARKET, POOL, World, symbolic
 
 
 def division(path: Any) -> tuple[Any, Any]:
@@ -184,7 +226,7 @@ def parts(path: Any) -> tuple[Any, Any, Any, Any]:
     """An amount, the weights before a part, its weight, and the weight of all."""
     before, weight = path.atom("before", 0), path.atom("weight", 0)
     total = before + weight + path.atom("after", 0)
-    path.assume(lambda: total >= 1, "some weight")
+    path.assume(lambda: total >= 1, "range of the total")
     return path.atom("amount", 0), before, weight, total
 
 
@@ -258,3 +300,328 @@ def clamp_moves_into_range(path: Any) -> Any:
     more = value + path.atom("more", 0)
     path.claim("monotone", lambda: clamp(more, low, high) >= result)
     return result
+
+
+def values(path: Any, count: int) -> list[Any]:
+    """Any values."""
+    return [path.atom(f"value{number}") for number in range(count)]
+
+
+def at_most(entries: Sequence[Any], bound: Any) -> int:
+    """How many values are at most a bound."""
+    return sum(1 for entry in entries if entry <= bound)
+
+
+def at_least(entries: Sequence[Any], bound: Any) -> int:
+    """How many values are at least a bound."""
+    return sum(1 for entry in entries if entry >= bound)
+
+
+def middle_of_odd(path: Any, count: int) -> Any:
+    """Claim that the median has as many values on either side as the middle has, itself among them."""
+    entries = values(path, count)
+    result = median(entries)
+    below, above = at_most(entries, result), at_least(entries, result)
+    path.claim("half of them are at most the median", lambda: below >= count // 2 + 1)
+    path.claim("half of them are at least the median", lambda: above >= count // 2 + 1)
+    path.claim("the median is one of them", lambda: below + above > count)
+    return result
+
+
+@theorem(
+    "median-of-three",
+    "Of three values, in any order, at least two are at most the median and at least two are at least the median.",
+    "NUM-7",
+    strength=Strength.BOUNDED,
+)
+def median_of_three(path: Any) -> Any:
+    """Every order of the values."""
+    return middle_of_odd(path, 3)
+
+
+@theorem(
+    "median-of-five",
+    "Of five values, in any order, at least three are at most the median and at least three are at least the median.",
+    "NUM-7",
+    strength=Strength.BOUNDED,
+)
+def median_of_five(path: Any) -> Any:
+    """Every order of the values."""
+    return middle_of_odd(path, 5)
+
+
+@theorem(
+    "median-of-even-counts-rounds-down",
+    "Of two or four values, in any order, the median is the mean of the two middle ones rounded down, and moves with "
+    "all of them.",
+    "NUM-7",
+    strength=Strength.BOUNDED,
+)
+def median_of_even_counts(path: Any) -> Any:
+    """What is left without the least and the greatest value are the two middle ones."""
+    entries = values(path, 4 if path.choice("values", 2, 4) == 4 else 2)
+    result = median(entries)
+    inner = sum(entries) - (min(entries) + max(entries) if len(entries) == 4 else 0)
+    path.claim("the mean of the middle rounded down", lambda: 2 * result <= inner <= 2 * result + 1)
+    shift = path.atom("shift")
+    moved = median([entry + shift for entry in entries])
+    path.claim("true to shifts", lambda: moved == result + shift)
+    return result
+
+
+BASIS_SUM_MAX = 2 * COUNT_MAX * PRICE_MAX
+"""Magnitude of the smoothed basis, by ``oracle.smoothing-keeps-its-range``, and of one sample more."""
+
+
+def small_world(path: Any) -> tuple[World, ev.Context]:
+    """A market, two accounts without a position, and any time."""
+    world = World(path)
+    world.pool()
+    world.market()
+    for account in "AB":
+        world.account(account)
+    return world, ev.Context(world.state, path.atom("time", 0, TIME_MAX), "actor")
+
+
+def any_parameters(path: Any) -> tuple[MarketParameters, FeedParameters]:
+    """Parameters of a market with one tier, and of its feed."""
+    tier = symbolic(path, Tier, "tier")
+    margin = symbolic(path, MarginParameters, "margin", tiers=(tier,))
+    feed = symbolic(path, FeedParameters, "feed", feed="F", sources=())
+    return symbolic(path, MarketParameters, "market", margin=margin), feed
+
+
+POSTED = StandIn(post, "ledger.fits-128-bits:post", lambda _: lambda *__: None)
+"""A posting; its two sums are a theorem of their own."""
+
+POWERS = (
+    StandIn(
+        grown, "numerics.fits-128-bits:parameters.grown", lambda path: lambda *_: path.fresh("grown", 0, RATIO_MAX)
+    ),
+    StandIn(shrunk, "numerics.fits-128-bits:parameters.shrunk", lambda path: lambda *_: path.fresh("shrunk", 0, SCALE)),
+    opaque(parameters._violations, lambda *_: ()),
+)
+"""The powers of PARM-6 as any value in their range; which inequality fails does not matter here."""
+
+
+@fits("mul_floor", "amounts up to 2^96, the worth of collateral, and ratios up to one", "NUM-3")
+def fits_mul_floor(path: Any) -> Any:
+    """What each rule multiplies by a larger ratio is shown of its own kernel."""
+    in_128_bits(path)
+    return mul_floor(path.atom("amount", -(2**96), 2**96), path.atom("ratio", -SCALE, SCALE))
+
+
+@fits("mul_ceil", "amounts up to 2^96, the worth of collateral, and ratios up to one", "NUM-3")
+def fits_mul_ceil(path: Any) -> Any:
+    """The same upward."""
+    in_128_bits(path)
+    return mul_ceil(path.atom("amount", -(2**96), 2**96), path.atom("ratio", -SCALE, SCALE))
+
+
+@fits("notional", "a size and a price in range", "NUM-8")
+def fits_notional(path: Any) -> Any:
+    """Before any cap is checked."""
+    in_128_bits(path)
+    return notional(path.atom("size", -SIZE_MAX, SIZE_MAX), path.atom("price", 0, PRICE_MAX))
+
+
+@fits("cumulative_share", "an amount up to 2^62 and weights up to 2^63, the losses of 64 positions", "NUM-5", "FALL-4")
+def fits_cumulative_share(path: Any) -> Any:
+    """A clamped deficit over clamped losses; the charges of a tear-up and the claims on a pot are narrower."""
+    in_128_bits(path)
+    amount, before, weight, total = (
+        path.atom("amount", 0, BALANCE_MAX),
+        *(path.atom(name, 0, POSITIONS_MAX * LOSS_MAX) for name in ("before", "weight")),
+        path.atom("total", 1, POSITIONS_MAX * LOSS_MAX),
+    )
+    path.assume(lambda: before + weight <= total, "range of the weights")
+    return cumulative_share(amount, before, before + weight, total)
+
+
+@fits("trading.filled", "a position within INV-12 and a fill of any size and price in range", "TRADE-1", "INV-12")
+def fits_filled(path: Any) -> Any:
+    """Cost times closed lots is the widest."""
+    in_128_bits(path)
+    size, cost = path.atom("size", -SIZE_MAX, SIZE_MAX), path.atom("cost", -SIZE_MAX * PRICE_MAX, SIZE_MAX * PRICE_MAX)
+    position = Position(size, cost, 0, 0)
+    after, realised = filled(position, path.atom("delta", -SIZE_MAX, SIZE_MAX), path.atom("price", 1, PRICE_MAX))
+    return after.size, after.cost, realised
+
+
+@fits("trading.within_band", "prices and a band in range", "TRADE-5")
+def fits_within_band(path: Any) -> Any:
+    """The band around the mark."""
+    in_128_bits(path)
+    return within_band(path.atom("price", 1, PRICE_MAX), path.atom("mark", 1, PRICE_MAX), path.atom("band", 0, SCALE))
+
+
+@fits("trading.charge_fees", "a fill of any size and price in range, before any cap is checked", "TRADE-7")
+def fits_charge_fees(path: Any) -> Any:
+    """The sum of both fees times the insurance share is the widest."""
+    in_128_bits(path)
+    world, ctx = small_world(path)
+    market = world.state.markets[MARKET]
+    with standing_in(path, POSTED):
+        return charge_fees(ctx, market, "A", "B", path.atom("value", 0, SIZE_MAX * PRICE_MAX))
+
+
+@fits("liquidation.restoring_size", "a shortfall as it is clamped, and a penalty below maintenance (PARM-9)", "LIQ-2")
+def fits_restoring_size(path: Any) -> Any:
+    """Shortfall times scale."""
+    in_128_bits(path)
+    shortfall, price = path.atom("shortfall", -EQUITY_MAX, EQUITY_MAX), path.atom("price", 1, PRICE_MAX)
+    penalty = path.atom("penalty", 0, SCALE - 1)
+    return restoring_size(shortfall, price, penalty + path.atom("above", 1, SCALE), penalty)
+
+
+@fits("liquidation.closable_size", "any account and a market inside the envelope", "LIQ-2", "LIQ-3", "MARG-12")
+def fits_closable_size(path: Any) -> Any:
+    """Whatever an account is worth, it is clamped before it is multiplied."""
+    in_128_bits(path)
+    world, ctx = small_world(path)
+    market, size = world.state.markets[MARKET], path.atom("size", 1, SIZE_MAX)
+    penalty = market.listing.parameters.liquidation.penalty
+    for parameters in (market.listing.parameters, market.before):
+        path.assume(lambda lowest=parameters.margin.tiers[0].maintenance: penalty + 1 <= lowest, "range by PARM-9")
+    return closable_size(size, path.atom("price", 1, PRICE_MAX), wide_standing(path, "account"), market, ctx.time)
+
+
+@fits("liquidation.penalty_for", "a closed notional up to 2^56 of up to 2^62, and any net liquidation value", "LIQ-4")
+def fits_penalty_for(path: Any) -> Any:
+    """Net liquidation value, clamped, times closed value."""
+    in_128_bits(path)
+    value, ratio = path.atom("value", 0, NOTIONAL_MAX), path.atom("ratio", 0, SCALE)
+    return penalty_for(value, ratio, path.atom("worth", -WORTH_MAX, WORTH_MAX), path.atom("held", 1, REQUIREMENT_MAX))
+
+
+@fits("liquidation.reward_from", "a closed notional up to 2^56", "LIQ-5")
+def fits_reward_from(path: Any) -> Any:
+    """Closed value times reward."""
+    in_128_bits(path)
+    value, ratio = path.atom("value", 0, NOTIONAL_MAX), path.atom("ratio", 0, SCALE)
+    return reward_from(value, path.atom("penalty", 0, NOTIONAL_MAX), ratio)
+
+
+@fits("liquidation.topped_up", "a closed notional up to 2^56 and a fund up to 2^125", "LIQ-6")
+def fits_topped_up(path: Any) -> Any:
+    """Closed value times reward floor."""
+    in_128_bits(path)
+    rules = symbolic(path, LiquidationParameters, "rules")
+    value, reward = path.atom("value", 0, NOTIONAL_MAX), path.atom("reward", 0, NOTIONAL_MAX)
+    return topped_up(value, reward, rules, path.atom("spent", 0, AMOUNT_MAX), path.atom("fund", 0, FUND_MAX))
+
+
+@fits("waterfall.rank_score", "any profit and equity, a cost within INV-12 and a notional up to 2^56", "FALL-6")
+def fits_rank_score(path: Any) -> Any:
+    """Each factor is clamped before it is multiplied."""
+    in_128_bits(path)
+    cost = path.atom("cost", -SIZE_MAX * PRICE_MAX, SIZE_MAX * PRICE_MAX)
+    profit, equity = (path.atom(name, -WORTH_MAX, WORTH_MAX) for name in ("profit", "equity"))
+    return rank_score(profit, cost, path.atom("value", 0, NOTIONAL_MAX), equity)
+
+
+@fits("waterfall.parts_by_market", "any deficit and the clamped losses of 64 positions", "FALL-4")
+def fits_parts_by_market(path: Any) -> Any:
+    """All the markets in which an account can hold a position."""
+    in_128_bits(path)
+    losses = [(f"M{number}", path.atom(f"loss{number}", 1, LOSS_MAX)) for number in range(POSITIONS_MAX)]
+    return [part for _, part in parts_by_market(path.atom("deficit", 0, WORTH_MAX), losses)]
+
+
+@fits("waterfall.haircut_gains", "a market whose fields are in range", "FALL-9")
+def fits_haircut_gains(path: Any) -> Any:
+    """A step of the haircut index times open interest."""
+    in_128_bits(path)
+    world, ctx = small_world(path)
+    with standing_in(path, POSTED):
+        return haircut_gains(ctx, "A", MARKET, path.atom("share", 0, BALANCE_MAX))
+
+
+@fits("settlement.uncollectable", "any deficit and clamped losses of 64 positions", "SETTLE-5")
+def fits_uncollectable(path: Any) -> Any:
+    """A clamped deficit times a clamped loss."""
+    in_128_bits(path)
+    loss = path.atom("loss", 0, LOSS_MAX)
+    return uncollectable(loss, path.atom("deficit", 0, WORTH_MAX), path.atom("losses", 0, POSITIONS_MAX * LOSS_MAX))
+
+
+@fits("collateral.conversion_price", "an amount, a price and terms in range", "COLL-8")
+def fits_conversion_price(path: Any) -> Any:
+    """Amount, price and one less discount: the widest product of three."""
+    in_128_bits(path)
+    terms = symbolic(path, CollateralTerms, "terms", asset="ETH", feed="F")
+    return conversion_price(path.atom("amount", 0, AMOUNT_MAX), path.atom("price", 0, PRICE_MAX), terms)
+
+
+@fits("listing.rescale", "a carry within INV-9 and a smoothed basis within its range", "FUND-7", "ORCL-6")
+def fits_rescale(path: Any) -> Any:
+    """Carry times new period, smoothing state times new window."""
+    in_128_bits(path)
+    world, ctx = small_world(path)
+    before, after = (symbolic(path, MarketParameters, name, margin=None) for name in ("old", "new"))
+    carry, basis = path.atom("carry", 0, SCALE * DURATION_MAX), path.atom("basis", -BASIS_SUM_MAX, BASIS_SUM_MAX)
+    world.state.fundings.put(MARKET, replace(world.state.fundings[MARKET], carry=carry))
+    world.state.marks.put(MARKET, replace(world.state.marks[MARKET], basis_sum=basis))
+    rescale(ctx, MARKET, before, after)
+    return world.state.fundings[MARKET].carry, world.state.marks[MARKET].basis_sum
+
+
+@fits("parameters.grown", "any ratio below one and up to 16 steps", "PARM-6", strength=Strength.BOUNDED)
+def fits_grown(path: Any) -> Any:
+    """Each further step starts from the range in which the sixteenth does."""
+    in_128_bits(path)
+    return grown(path.atom("ratio", 0, SCALE - 1), 16)
+
+
+@fits("parameters.shrunk", "any ratio below one and the 257 steps of PARM-8", "PARM-6", strength=Strength.BOUNDED)
+def fits_shrunk(path: Any) -> Any:
+    """The value never rises, so that no number of steps makes a product wider."""
+    in_128_bits(path)
+    return shrunk(SCALE - path.atom("kept", 1, SCALE), GAP_STEPS_MAX + 1)
+
+
+@fits("parameters.ramped", "requirements up to 2^62 and times in range", "PARM-13")
+def fits_ramped(path: Any) -> Any:
+    """A difference of requirements times seconds."""
+    in_128_bits(path)
+    before, after = (path.atom(name, 0, REQUIREMENT_MAX) for name in ("before", "after"))
+    return ramped(before, after, path.atom("elapsed", 0, DURATION_MAX), path.atom("duration", 1, DURATION_MAX))
+
+
+@fits("parameters.gap_violations", "any parameters in range", "PARM-8")
+def fits_gap_violations(path: Any) -> Any:
+    """Growth times penalty, basis and funding; the powers are theorems of their own."""
+    in_128_bits(path)
+    parameters, feed = any_parameters(path)
+    with standing_in(path, *POWERS):
+        return list(gap_violations(parameters, feed, path.atom("lowest", 1, SCALE)))
+
+
+@fits("parameters.gains_haircut_violations", "any parameters in range", "PARM-14")
+def fits_gains_haircut_violations(path: Any) -> Any:
+    """Powers, bands and the initial ratio."""
+    in_128_bits(path)
+    parameters, feed = any_parameters(path)
+    with standing_in(path, *POWERS):
+        return list(gains_haircut_violations(parameters, feed))
+
+
+@fits("parameters.haircut_violations", "any parameters in range", "PARM-12")
+def fits_haircut_violations(path: Any) -> Any:
+    """Powers, bands, haircut and discount."""
+    in_128_bits(path)
+    terms = symbolic(path, CollateralTerms, "terms", asset="ETH", feed="F")
+    feed = symbolic(path, FeedParameters, "feed", feed="F", sources=())
+    steps, interval = path.atom("steps", 1, GAP_STEPS_MAX), path.atom("interval", 1, DURATION_MAX)
+    with standing_in(path, *POWERS):
+        return list(haircut_violations(terms, feed, steps, interval))
+
+
+@fits("parameters.market_violations", "any parameters in range", "PARM-9")
+def fits_market_violations(path: Any) -> Any:
+    """Caps in lots times the highest price, and samples of an interval."""
+    in_128_bits(path)
+    parameters, feed = any_parameters(path)
+    listing = symbolic(path, MarketListing, "listing", market=MARKET, pool=POOL, feed="F", parameters=parameters)
+    with standing_in(path, *POWERS):
+        return market_violations(listing, feed, path.atom("lowest", 1, SCALE))

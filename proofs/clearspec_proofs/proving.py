@@ -8,7 +8,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from typing import Any
 
 from clearspec_proofs.lifting.concrete import Concrete, Given
-from clearspec_proofs.lifting.paths import Discarded, Ended, Failed, Path, Unliftable, explore
+from clearspec_proofs.lifting.paths import Discarded, Ended, Failed, Path, Unliftable, erred, explore
 from clearspec_proofs.lifting.terms import LeavesSubset
 from clearspec_proofs.rechecking import PATHS_MAX, recheck
 from clearspec_proofs.records import Counterexample, Status, Tally, Verdict
@@ -32,6 +32,10 @@ def replayed(theorem: Theorem, values: Given, stand_ins: bool) -> str | None:
         return failed.claim
     except Discarded:
         return None
+    except LeavesSubset:
+        raise
+    except Exception as fault:
+        return erred(fault)
     return None
 
 

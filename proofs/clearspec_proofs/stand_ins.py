@@ -142,10 +142,13 @@ def is_good(path: Any, position: Position) -> bool:
 
 def _filled(path: Any) -> Function:
     def stand_in(position: Position, delta: Any, price: Any) -> tuple[Position, Any]:
-        cost = path.fresh("filled.cost")
-        after = replace_fill(position, position.size + delta, cost)
-        if is_good(path, position):
+        size, good = position.size + delta, is_good(path, position)
+        if good:
             path.claim("a fill's price is in range", lambda: 1 <= price <= PRICE_MAX)
+            path.claim("a fill meets no claim", lambda: position.size != 0 or position.cost == 0)
+        cost = 0 if good and size == 0 else path.fresh("filled.cost")
+        after = replace_fill(position, size, cost)
+        if good:
             path.good.append((after.size, after.cost))
         return after, cost - position.cost - delta * price
 
@@ -154,4 +157,4 @@ def _filled(path: Any) -> Function:
 
 FILLED = StandIn(filled, "trading.filled-conserves, trading.filled-keeps-cost-within-size", _filled)
 """A fill changes the size by the lots filled; what it realises is what the cost rises by beyond what was paid; and a
-position that satisfies INV-12 satisfies it afterwards."""
+position that satisfies INV-12 satisfies it afterwards, and costs nothing if it is flat."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import lzma
 import os
@@ -10,8 +11,11 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import clearspec
+from clearspec.rules import CHAPTERS
 from clearspec_proofs.lifting.recorded import Nodes, decoded, encoded
 
+PACKAGE = "clearspec_proofs"
 FORMAT = "clearspec/proofs/1"
 MANIFEST = "manifest.json"
 UNPACKED_MAX = 1 << 30
@@ -49,24 +53,31 @@ def default_folder() -> Path:
     return beside if beside.is_dir() else package_folder() / "certificates"
 
 
+def imported_by(path: Path) -> set[str]:
+    """Modules of this package that a file imports."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(PACKAGE):
+            found |= {node.module or "", *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return {name for name in found if module_file(name).is_file()}
+
+
+def module_file(name: str) -> Path:
+    """The file of a module of this package."""
+    return package_folder().joinpath(*name.split(".")[1:]).with_suffix(".py")
+
+
 def source_files() -> dict[str, Path]:
-    """Every file that a proof depends on: the reference, and what lifts it, checks it and states the theorems."""
-    import clearspec
-
-    reference = Path(clearspec.__file__).parent
-    proofs = package_folder()
-    found = {f"clearspec/{path.name}": path for path in sorted(reference.glob("*.py"))}
-    for pattern in ("*.py", "lifting/*.py"):
-        for path in sorted(proofs.glob(pattern)):
-            if not path.name.endswith("_command.py") and path.name not in NOT_SOURCES:
-                found[f"clearspec_proofs/{path.relative_to(proofs).as_posix()}"] = path
-    return found
-
-
-NOT_SOURCES = (
-    "proving.py", "reporting.py", "mutants.py", "reality.py", "purity.py", "records.py", "store.py", "generated.py",
-)  # fmt: skip
-"""Modules on which no proof depends: they look for proofs, or report on them."""
+    """Every file that a proof depends on: the reference, the theorems, and what states and checks them."""
+    found = {f"clearspec/{path.name}": path for path in sorted(Path(clearspec.__file__).parent.glob("*.py"))}
+    waiting = {f"{PACKAGE}.{chapter}" for chapter in CHAPTERS.values()} | {f"{PACKAGE}.lifting.recorded"}
+    known: set[str] = set()
+    while waiting:
+        name = waiting.pop()
+        if name not in known and module_file(name).is_file():
+            known.add(name)
+            waiting |= imported_by(module_file(name))
+    return {**found, **{f"{name.replace('.', '/')}.py": module_file(name) for name in sorted(known)}}
 
 
 def source_digests() -> dict[str, str]:

@@ -156,7 +156,11 @@ def band_is_exact(path: Any) -> Any:
 )
 def no_worse_than_mark_means_no_loss(path: Any) -> Any:
     """Whichever side, any number of lots other than 0."""
-    size, price, mark = path.atom("size", 1, SIZE_MAX), path.atom("price", 1, PRICE_MAX), path.atom("mark", 0, PRICE_MAX)
+    size, price, mark = (
+        path.atom("size", 1, SIZE_MAX),
+        path.atom("price", 1, PRICE_MAX),
+        path.atom("mark", 0, PRICE_MAX),
+    )
     delta = size if path.choice("side", 1, -1) == 1 else -size
     fair = bool(no_worse_than_mark(delta, price, mark))
     gain = delta * (mark - price)

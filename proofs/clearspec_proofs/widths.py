@@ -2,12 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+from clearspec.margin import Standing
+from clearspec.numerics import NOTIONAL_MAX, POSITIONS_MAX
 from clearspec_proofs.lifting.concrete import Concrete, Values
 from clearspec_proofs.lifting.paths import Failed
+from clearspec_proofs.theorems import Body, Strength, theorem
 
 WIDTH = 128
+
+REQUIREMENT_MAX = POSITIONS_MAX * NOTIONAL_MAX
+"""Requirement or notional of an account: 64 positions of at most 2^56, by the caps of PARM-9."""
+
+WORTH_MAX = 2**112
+"""Magnitude of an equity or a worth before it is clamped: 64 positions below 2^103 each, by
+``margin.fits-128-bits:position_exposure``, collateral below 2^100, and a balance."""
+
+FUND_MAX = 2**125
+"""Magnitude of a balance or an amount posted, so that a sum of two fits."""
+
+
+def wide_standing(path: Any, name: str) -> Standing:
+    """A standing with any figures that positions, collateral and a balance can come to."""
+    signed = [path.atom(f"{name}.{field}", -WORTH_MAX, WORTH_MAX) for field in Standing._fields[:6]]
+    return Standing(*signed, *(path.atom(f"{name}.{field}", 0, REQUIREMENT_MAX) for field in Standing._fields[6:]))
 
 
 def in_128_bits(path: Any) -> None:
@@ -75,3 +95,12 @@ class Measured(int):
 
     def __rfloordiv__(self, other: int) -> Measured:
         return measured(int(other) // int(self))
+
+
+def fits(kernel: str, ranges: str, *rules: str, strength: Strength = Strength.EVERY_INPUT) -> Callable[[Body], Body]:
+    """Register a theorem: no intermediate value of a kernel leaves 128 bits, with arguments in the ranges named.
+
+    Its body calls ``in_128_bits`` first.
+    """
+    sentence = f"No intermediate value of {kernel} leaves signed 128 bits, with {ranges}."
+    return theorem(f"fits-128-bits:{kernel}", sentence, *rules, "NUM-9", strength=strength)

@@ -156,7 +156,9 @@ class World:
         for source in sources:
             self.state.posts.put((feed, source), symbolic(self.path, Post, f"{feed}.{source}"))
 
-    def pool(self, pool: str = POOL, collateral: tuple[str, ...] = (), **given: Any) -> None:
+    def pool(
+        self, pool: str = POOL, collateral: tuple[str, ...] = (), settlement_asset: str = CASH, **given: Any
+    ) -> None:
         """A margin pool with its ledger accounts; ``collateral`` assets have a feed each, made before."""
         path = self.path
         terms = tuple(
@@ -164,10 +166,11 @@ class World:
             for asset in collateral
         )
         given = {"layers": (), "backstop": path.choice(f"{pool}.backstop", "", "A", "B", "another account"), **given}
-        record = symbolic(path, PoolParameters, pool, pool=pool, settlement_asset=CASH, collateral=terms, **given)
+        given = {"settlement_asset": settlement_asset, "collateral": terms, **given}
+        record = symbolic(path, PoolParameters, pool, pool=pool, **given)
         self.state.pools.put(pool, record)
         self.state.pool_budgets.put(pool, symbolic(path, Budget, f"{pool}.budget"))
-        for asset in (CASH, *collateral):
+        for asset in (settlement_asset, *collateral):
             self.ledger(pool, asset)
 
     def ledger(self, pool: str, asset: str) -> None:
@@ -192,6 +195,11 @@ class World:
         )  # fmt: skip
         before = replace(parameters, margin=replace(parameters.margin, tiers=self.tiers(f"{market}.before", tiers)))
         state.markets.put(market, symbolic(path, Market, market, listing=listing, before=before, **given))
+        self.figures(market, pool)
+
+    def figures(self, market: str, pool: str) -> None:
+        """What a market has beside its listing: prices, indices, budgets, settlement and the rest of its positions."""
+        path, state = self.path, self.state
         state.marks.put(market, symbolic(path, Mark, f"{market}.mark"))
         state.fundings.put(market, symbolic(path, Funding, f"{market}.funding", samples=self.samples(market)))
         state.open_interest.put(market, path.atom(f"{market}.open_interest", 0, 2**40))
@@ -231,9 +239,9 @@ class World:
             path, Account, account, account=account, owner=owner, pool=pool, markets=markets, last_market=""
         )
         self.state.accounts.put(account, record)
-        terms = self.state.pools[pool].collateral
-        self.balance(user(CASH, pool, account))
-        for entry in terms:
+        bound = self.state.pools[pool]
+        self.balance(user(bound.settlement_asset, pool, account))
+        for entry in bound.collateral:
             self.balance(user(entry.asset, pool, account))
 
     def position(self, account: str, market: str, held: str) -> None:

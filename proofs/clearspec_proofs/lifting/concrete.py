@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from clearspec_proofs.lifting.paths import Discarded, Failed
+from clearspec_proofs.lifting.terms import truth_value
 
 
 class Values(Protocol):
@@ -66,12 +67,12 @@ class Concrete:
 
     def assume(self, statement: Callable[[], object], origin: str = "assumption") -> None:
         """Go on only where a statement holds."""
-        if not statement():
+        if not truth_value(statement()):
             raise Discarded
 
     def claim(self, name: str, statement: Callable[[], object]) -> None:
         """Fail where a statement does not hold."""
-        if not statement():
+        if not truth_value(statement()):
             raise Failed(name)
 
     def mark(self, name: str) -> None:

@@ -12,15 +12,21 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import cache
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
-from clearspec_proofs.lifting.certificates import Certificate, Hypothesis, check
+from clearspec_proofs.lifting.certificates import Certificate, Hypothesis, Unfounded, check
 from clearspec_proofs.lifting.intervals import Bounds, quotient
 from clearspec_proofs.lifting.polynomials import Polynomial, add, constant, multiply, negate, text
-from clearspec_proofs.lifting.terms import Choice, Term, on_path, polynomial_of
+from clearspec_proofs.lifting.terms import Choice, LeavesSubset, Term, on_path, polynomial_of, truth_value
 
 STEPS_MAX = 20_000
 """Decisions and divisions of one path; a loop that depends on an amount ends here."""
+
+FORKS_MAX = 2_000
+"""Decisions of one path that known bounds do not decide."""
+
+OPERATIONS_MAX = 1_000_000
+"""Sums, differences and products of one path; a loop without any decision ends here."""
 
 
 class Effort(IntEnum):
@@ -44,7 +50,7 @@ class Failed(Exception):
 
 
 class Unliftable(RuntimeError):
-    """A path that does not end."""
+    """A path that does not end, or that cannot be followed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,15 +83,18 @@ def ranged(name: str, low: int | None, high: int | None, origin: str) -> tuple[P
 class Path:
     """One execution: hypotheses so far, decisions so far, and those that other paths still have to take."""
 
-    def __init__(self, guide: Guide, prefix: str = "") -> None:
+    def __init__(self, guide: Guide, prefix: str = "", story: int = 0) -> None:
         self.guide = guide
         self.prefix = prefix
+        self.told = story
+        self.story = 0
         self.trail = ""
-        self.pending: list[str] = []
+        self.pending: list[tuple[str, int]] = []
         self.hypotheses: list[Hypothesis] = []
         self.bounds = Bounds()
         self.atoms: dict[str, None] = {}
         self.choices: dict[str, tuple[Any, ...]] = {}
+        self.named: dict[str, tuple[Any, ...]] = {}
         self.counts: dict[str, int] = {}
         self.divisions: dict[tuple[Any, ...], tuple[Polynomial, Polynomial]] = {}
         self.effort = Effort.QUICK
@@ -100,6 +109,9 @@ class Path:
         self.obligations: list[str] = []
         self.evidently = 0
         self.steps = 0
+        self.operations = 0
+        self.failure: str | None = None
+        self.refusal: str | None = None
 
     # Hypotheses
 
@@ -113,7 +125,7 @@ class Path:
     def atom(self, name: str, low: int | None = None, high: int | None = None, origin: str = "range") -> Any:
         """A new symbolic integer between ``low`` and ``high``, both allowed."""
         if name in self.atoms:
-            raise ValueError(f"atom {name} exists")
+            raise Unliftable(f"atom {name} exists")
         self.atoms[name] = None
         here, ranges = ranged(name, low, high, origin)
         self.hypotheses += ranges
@@ -126,7 +138,12 @@ class Path:
         return self.atom(f"{name}#{self.counts[name]}", low, high)
 
     def choice(self, name: str, *options: Any) -> Any:
-        """A value that is one of ``options``; the value itself if there is one only."""
+        """A value that is one of ``options``; the value itself if there is one only.
+
+        ``None`` is none of several, for nobody can ask a ``Choice`` whether it ``is None``.
+        """
+        if self.named.setdefault(name, options) != options or (len(options) > 1 and None in options):
+            raise Unliftable(f"choice {name} among {options}: it was another one, or None is among them")
         if len(options) == 1:
             return options[0]
         self.choices.setdefault(name, options)
@@ -178,29 +195,41 @@ class Path:
         if self.effort == Effort.FULL or low == 0 or high == 0:
             return self.decide(polynomial) and self.decide(negate(polynomial))
         self._step()
-        mark = self.prefix[len(self.trail)] if len(self.trail) < len(self.prefix) else self._both()
-        self.trail += mark
-        if mark == "1":
+        equal = self._given(("==", frozenset(polynomial.items()))) or self._both()
+        self.trail += equal
+        if equal == "1":
             self.suppose(polynomial, True, self.origin)
         else:
             self.bounds.exclude(polynomial)
-        return mark == "1"
+        return equal == "1"
 
     def _next_outcome(self, polynomial: Polynomial) -> bool:
         """The outcome that the prefix gives, or else the guide."""
-        if len(self.trail) < len(self.prefix):
-            mark = self.prefix[len(self.trail)]
-        elif self.effort == Effort.NONE:
-            mark = self._both()
-        else:
+        mark = self._given((">=", frozenset(polynomial.items())))
+        if not mark and self.effort != Effort.NONE:
             advice = self.guide.advise(self, polynomial)
-            mark = self._both() if advice is None else self._checked(polynomial, advice)
+            mark = "" if advice is None else self._checked(polynomial, advice)
+        mark = mark or self._both()
         self.trail += mark
         return mark in "1T"
 
+    def _given(self, question: object) -> str:
+        """The mark that the prefix has for a question, or nothing.
+
+        Raises:
+            Unliftable: this execution asks something else than the one that left the prefix.
+        """
+        self.story = hash((self.story, question))
+        here = len(self.trail)
+        if here + 1 == len(self.prefix) and self.story != self.told:
+            raise Unliftable("the same decisions led to another question: the execution depends on something else")
+        return self.prefix[here : here + 1]
+
     def _both(self) -> str:
         """Go on with yes; no is a path of its own."""
-        self.pending.append(self.trail + "0")
+        if len(self.trail) >= FORKS_MAX:
+            raise Unliftable(f"more than {FORKS_MAX} open decisions on one path: a loop that depends on an amount?")
+        self.pending.append((self.trail + "0", self.story))
         return "1"
 
     def _checked(self, polynomial: Polynomial, advice: Forced) -> str:
@@ -226,7 +255,7 @@ class Path:
             return False
         if len(left) == 1:
             return True
-        mark = self.prefix[len(self.trail)] if len(self.trail) < len(self.prefix) else self._both()
+        mark = self._given((name, repr(wanted))) or self._both()
         self.trail += mark
         hit = mark == "1"
         self.choices[name] = tuple(option for option in left if (option == wanted) is hit)
@@ -236,6 +265,9 @@ class Path:
 
     def computed(self, polynomial: Polynomial) -> None:
         """Where a width is watched, claim that a result fits a signed integer of so many bits."""
+        self.operations += 1
+        if self.operations > OPERATIONS_MAX:
+            raise Unliftable(f"more than {OPERATIONS_MAX} operations on one path: a loop that does not end?")
         if self.width is None:
             return
         low, high = self.bounds.of(polynomial)
@@ -256,7 +288,7 @@ class Path:
         if key not in self.divisions:
             with self.attempt(Effort.FULL, "divisor"):
                 if not self.decide(add(divisor, constant(1), -1)):
-                    raise Failed("every divisor is positive")
+                    self.fail("every divisor is positive")
             self.divisions[key] = self._divided(numerator, divisor)
         return self.divisions[key]
 
@@ -290,7 +322,7 @@ class Path:
     def assume(self, statement: Callable[[], object], origin: str = "assumption") -> None:
         """Go on only where a statement holds."""
         with self.attempt(Effort.NONE, origin):
-            if not statement():
+            if not truth_value(statement()):
                 raise Discarded
 
     def claim(self, name: str, statement: Callable[[], object]) -> None:
@@ -302,8 +334,17 @@ class Path:
         if name not in self.claims:
             self.claims.append(name)
         with self.attempt(Effort.FULL, name):
-            if not statement():
-                raise Failed(name)
+            if not truth_value(statement()):
+                self.fail(name)
+
+    def fail(self, claim: str) -> NoReturn:
+        """End the path with a claim that was not shown, even if the code under proof catches the error."""
+        self.failure = self.failure or claim
+        raise Failed(claim)
+
+    def left_subset(self, message: str) -> None:
+        """Take note of a refused operation, even if the code under proof catches the error."""
+        self.refusal = self.refusal or message
 
     def mark(self, name: str) -> None:
         """Note that a path came here; a theorem without such a path says nothing."""
@@ -323,16 +364,35 @@ class Ended:
     value: Any = None
 
 
-def executed(body: Body, guide: Guide, prefix: str) -> Ended:
+def executed(body: Body, guide: Guide, prefix: str = "", story: int = 0) -> Ended:
     """Execute one path."""
-    path = Path(guide, prefix)
+    path = Path(guide, prefix, story)
     with on_path(path):
         try:
-            return Ended(path, None, False, body(path))
+            end = Ended(path, None, False, body(path))
         except Discarded:
-            return Ended(path, None, True)
+            end = Ended(path, None, True)
         except Failed as failed:
-            return Ended(path, failed.claim, False)
+            end = Ended(path, failed.claim, False)
+        except (LeavesSubset, Unliftable, Unfounded):
+            raise
+        except Exception as fault:
+            end = Ended(path, erred(fault), False)
+    if path.refusal is not None:
+        raise LeavesSubset(path.refusal)
+    if len(path.trail) < len(prefix):
+        raise Unliftable("fewer decisions than before: the execution depends on something else")
+    end.failed = end.failed or path.failure
+    return end
+
+
+def erred(fault: Exception) -> str:
+    """The claim that an execution broke that ended with an error; every theorem makes it."""
+    trace = fault.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    place = "" if trace is None else f" in {trace.tb_frame.f_code.co_filename}, line {trace.tb_lineno}"
+    return f"it ends without an error ({type(fault).__name__}: {fault}{place})"
 
 
 def explore(body: Body, guide: Guide, limit: int = 20_000) -> Iterator[Ended]:
@@ -341,12 +401,12 @@ def explore(body: Body, guide: Guide, limit: int = 20_000) -> Iterator[Ended]:
     Raises:
         Unliftable: there are more than ``limit``.
     """
-    waiting = [""]
+    waiting = [("", 0)]
     ended = 0
     while waiting:
         if ended >= limit:
             raise Unliftable(f"more than {limit} paths")
-        end = executed(body, guide, waiting.pop())
+        end = executed(body, guide, *waiting.pop())
         waiting += end.path.pending
         ended += 1
         yield end

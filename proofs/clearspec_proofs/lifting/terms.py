@@ -39,6 +39,9 @@ class Decider(Protocol):
     def choose(self, name: str, options: tuple[Any, ...], wanted: Any) -> bool:
         """Whether the choice ``name`` fell on ``wanted``."""
 
+    def left_subset(self, message: str) -> None:
+        """Take note of an operation that was refused, should the code under proof catch the error."""
+
 
 _RUNNING: list[Decider] = []
 
@@ -71,11 +74,19 @@ def place() -> str:
     return f"{frame.f_code.co_filename}, line {frame.f_lineno}"
 
 
+def leave(what: str) -> NoReturn:
+    """Refuse an operation for the whole path, whatever the code under proof does about the error."""
+    message = f"{what} in {place()}"
+    for decider in _RUNNING[-1:]:
+        decider.left_subset(message)
+    raise LeavesSubset(message)
+
+
 def refused(what: str) -> Callable[..., NoReturn]:
     """A method that raises."""
 
     def method(self: object, *_: object, **__: object) -> NoReturn:
-        raise LeavesSubset(f"{what} of a symbolic integer in {place()}")
+        leave(what)
 
     return method
 
@@ -86,7 +97,7 @@ def polynomial_of(value: object) -> Polynomial:
         return value.polynomial
     if type(value) is int:
         return constant(value)
-    raise LeavesSubset(f"a symbolic integer meets {type(value).__name__} in {place()}")
+    leave(f"a symbolic integer meets {type(value).__name__}")
 
 
 def integer(polynomial: Polynomial) -> Any:
@@ -117,9 +128,32 @@ class Condition:
         return running().decide(self.polynomial) is self.holds
 
     def __eq__(self, other: object) -> bool:
-        return bool(self) is bool(other)
+        return bool(self) is truth_value(other)
 
-    __hash__ = refused("the hash")
+    def __lt__(self, other: object) -> bool:
+        return bool(self) < truth_value(other)
+
+    def __gt__(self, other: object) -> bool:
+        return bool(self) > truth_value(other)
+
+    def __le__(self, other: object) -> bool:
+        return bool(self) <= truth_value(other)
+
+    def __ge__(self, other: object) -> bool:
+        return bool(self) >= truth_value(other)
+
+    __hash__ = refused("the hash of a comparison")
+    __index__ = __int__ = __float__ = refused("a comparison used as a number")
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = refused("a comparison used as a number")
+    __and__ = __rand__ = __or__ = __ror__ = __xor__ = __rxor__ = __invert__ = refused("a bit operation of a comparison")
+    __str__ = __format__ = refused("the text of a comparison")
+
+
+def truth_value(value: object) -> bool:
+    """What a truth value is on the running path; Python's 0 and 1 are none here."""
+    if type(value) is not Condition and type(value) is not bool:
+        leave(f"a truth value meets {type(value).__name__}")
+    return bool(value)
 
 
 class Term:
@@ -188,21 +222,23 @@ class Term:
     def __repr__(self) -> str:
         return f"<{text(self.polynomial)}>"
 
-    __hash__ = refused("the hash")
-    __int__ = refused("int()")
-    __index__ = refused("a loop bound, index or size made")
-    __float__ = refused("float()")
-    __complex__ = refused("complex()")
-    __round__ = refused("round()")
-    __trunc__ = __floor__ = __ceil__ = refused("a rounding")
-    __truediv__ = __rtruediv__ = refused("the division /")
-    __pow__ = __rpow__ = refused("a power")
-    __divmod__ = __rdivmod__ = __rmod__ = refused("divmod()")
-    __lshift__ = __rlshift__ = __rshift__ = __rrshift__ = refused("a shift")
-    __and__ = __rand__ = __or__ = __ror__ = __xor__ = __rxor__ = __invert__ = refused("a bit operation")
-    __format__ = refused("format()")
-    __str__ = refused("str()")
-    __reduce_ex__ = refused("pickling")
+    __hash__ = refused("the hash of a symbolic integer")
+    __int__ = refused("int() of a symbolic integer")
+    __index__ = refused("a loop bound, index or size made of a symbolic integer")
+    __float__ = refused("float() of a symbolic integer")
+    __complex__ = refused("complex() of a symbolic integer")
+    __round__ = refused("round() of a symbolic integer")
+    __trunc__ = __floor__ = __ceil__ = refused("a rounding of a symbolic integer")
+    __truediv__ = __rtruediv__ = refused("the division / of a symbolic integer")
+    __pow__ = __rpow__ = refused("a power of a symbolic integer")
+    __divmod__ = __rdivmod__ = __rmod__ = refused("divmod() of a symbolic integer")
+    __lshift__ = __rlshift__ = __rshift__ = __rrshift__ = refused("a shift of a symbolic integer")
+    __and__ = __rand__ = __or__ = __ror__ = __xor__ = __rxor__ = __invert__ = refused(
+        "a bit operation of a symbolic integer"
+    )
+    __format__ = refused("format() of a symbolic integer")
+    __str__ = refused("str() of a symbolic integer")
+    __reduce_ex__ = refused("pickling of a symbolic integer")
 
 
 class Choice:
@@ -231,5 +267,5 @@ class Choice:
     def __bool__(self) -> bool:
         return not any(self == option for option in self.options if not option)
 
-    __hash__ = refused("the hash of a choice, in place")
-    __str__ = __format__ = refused("the text of a choice, in place")
+    __hash__ = refused("the hash of a choice")
+    __str__ = __format__ = refused("the text of a choice")
