@@ -1,8 +1,9 @@
 """Measure the speed of the conformance suite against two other suites, side by side.
 
 Each contestant gets a virtual environment of its own in a temporary folder and runs its own vectors through its own
-command, one process at a time, in turns. Nothing of a peer is kept. Whole commands are timed, start included; the
-rate beyond the start takes away the time of the same command on one vector (of a peer's file: its few).
+command, one command at a time, in turns. Nothing of a peer is kept. Whole commands are timed, start included; the
+rate beyond the start takes away the time of the same command on one vector (of a peer's file: its few). Ours is run in
+one process, as the peers' commands are, and once more with ``--jobs 2``, for which they have no counterpart.
 
 The peers are pinned: ``ethereum-execution`` (its command ``ethereum-spec-evm statetest``) and ``bowtie-json-schema``
 (``bowtie suite`` on ``direct:python-jsonschema``, in one process). The cases of the latter are in the source
@@ -44,11 +45,13 @@ GOAL = 10
 LONGEST = 600
 """Seconds that one command may take."""
 
+JOBS = 2
+
 COUNT_PARTS = """
-from clearspec_conformance.formats import KernelVector, Tier
+from clearspec_conformance.formats import Tier
 from clearspec_conformance.suite import load_suite, selected, vectors_folder
-chosen = [entry.vector for entry in selected(load_suite(vectors_folder()), Tier.STANDARD, ())]
-print(sum(len(each.calls if isinstance(each, KernelVector) else each.steps) for each in chosen))
+chosen = [entry.document() for entry in selected(load_suite(vectors_folder()), Tier.STANDARD, ())]
+print(sum(len(each.get("steps") or each.get("calls") or each["cases"]) for each in chosen))
 """
 
 
@@ -155,24 +158,27 @@ def count_bowtie(text: str) -> Tally:
     return Tally(len(answers), sum(len(each["expected"]) for each in answers), sum(right))
 
 
-def ours(folder: Path) -> Contestant:
-    """This project, installed from the checkout."""
+def ours(folder: Path) -> list[Contestant]:
+    """This project, installed from the checkout: in one process, and in two."""
     commands = environment(folder / "env", f"{ROOT}[conformance]")
     parts = int(called([str(commands / "python"), "-c", COUNT_PARTS], folder))
     single = folder / "single" / "margin"
     single.mkdir(parents=True)
     shutil.copy(min((ROOT / "conformance" / "vectors" / "margin").glob("*.json")), single)
     command = [str(commands / "clearspec"), "conform", "--impl", "reference", "--json"]
-    return Contestant(
-        name="clearspec",
-        version="checkout",
-        vector="a genesis, a sequence of events and what must follow (or a list of calls of a kernel)",
-        part="an event or a call",
-        command=[*command, "--tier", "standard"],
-        one=[*command, "--vectors", str(single.parent)],
-        count=count_ours(parts),
-        folder=folder,
-    )
+    return [
+        Contestant(
+            name=name,
+            version="checkout",
+            vector="a genesis, a sequence of events and what must follow (or calls of a kernel, or geneses)",
+            part="an event, a call or a genesis",
+            command=[*command, "--tier", "standard", *jobs],
+            one=[*command, "--vectors", str(single.parent)],
+            count=count_ours(parts),
+            folder=folder,
+        )
+        for name, jobs in (("clearspec", []), (f"clearspec --jobs {JOBS}", ["--jobs", str(JOBS)]))
+    ]
 
 
 def state_test_files(checkout: Path | None, every: int) -> list[str]:
@@ -310,10 +316,10 @@ def prepared(
 
 def measured(folder: Path, turns: int, makers: dict[str, Callable[[Path], Contestant]]) -> dict[str, Any]:
     """Everything there is to report."""
-    reference = ours(folder)
+    own = ours(folder)
     peers, absent = prepared(folder, makers)
     for _ in range(turns):
-        for each in (reference, *peers):
+        for each in (*own, *peers):
             if each.name in absent:
                 continue
             try:
@@ -321,15 +327,16 @@ def measured(folder: Path, turns: int, makers: dict[str, Callable[[Path], Contes
                 each.runs.append(timed(each, each.command, each.standard_input))
             except NotMeasured as reason:
                 absent[each.name] = str(reason)
-    if reference.name in absent:
-        raise SystemExit(f"{reference.name}: {absent[reference.name]}")
+    for each in own:
+        if each.name in absent:
+            raise SystemExit(f"{each.name}: {absent[each.name]}")
     there = [peer for peer in peers if peer.name not in absent]
     return {
         "python": sys.version.split()[0],
         "turns": turns,
         "goal": GOAL,
-        "clearspec": described(reference),
-        "peers": [{**described(peer), "ratios": compared(reference, peer)} for peer in there],
+        "ours": [described(each) for each in own],
+        "peers": [{**described(peer), "ratios": {each.name: compared(each, peer) for each in own}} for peer in there],
         "not_measured": absent,
     }
 
@@ -342,18 +349,25 @@ def spread(ratio: dict[str, float]) -> str:
 def print_table(found: dict[str, Any]) -> None:
     """The report as text."""
     print(f"Python {found['python']}; ours over theirs: median (least to most) of {found['turns']} turns")
-    for each in (found["clearspec"], *found["peers"]):
+    for each in (found["ours"][0], *found["peers"]):
         print(f"\n{each['name']} {each['version']}: {each['vectors']} vectors, {each['passed']} passed")
         print(f"  a vector: {each['vector']}")
         print(f"  {each['parts']} parts; a part: {each['part']}")
-    print(f"\n{'peer':20} {'vectors/s':24} {'vectors/cpu s':24} {'parts/s':24} {'beyond start':12} goal {GOAL}")
-    for peer in found["peers"]:
-        ratios = peer["ratios"]
-        cells = "".join(f" {spread(ratios[name]):24}" for name in ("vectors", "cpu", "parts"))
-        beyond = "too short" if ratios["marginal"] is None else f"{ratios['marginal']:.2f}"
-        print(f"{peer['name']:20}{cells} {beyond:12} {'met' if ratios['vectors']['median'] >= GOAL else 'not met'}")
+    for own in found["ours"]:
+        print(
+            f"\n{own['name']} over {'vectors/s':24} {'vectors/cpu s':24} {'parts/s':24} {'beyond start':12} goal {GOAL}"
+        )
+        for peer in found["peers"]:
+            print_ratios(peer["name"], peer["ratios"][own["name"]])
     for name, reason in found["not_measured"].items():
         print(f"{name:20} not measured: {reason}")
+
+
+def print_ratios(name: str, ratios: dict[str, Any]) -> None:
+    """Ours over one peer as a line."""
+    cells = "".join(f" {spread(ratios[what]):24}" for what in ("vectors", "cpu", "parts"))
+    beyond = "too short" if ratios["marginal"] is None else f"{ratios['marginal']:.2f}"
+    print(f"{name:20}{cells} {beyond:12} {'met' if ratios['vectors']['median'] >= GOAL else 'not met'}")
 
 
 def main() -> int:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import signal
 import time
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
@@ -39,7 +41,7 @@ def play_shares(run: Run, entries: Sequence[Entry], count: int) -> None:
             ready = wait([share.pipe for share in shares], max(0.0, soonest - time.monotonic()))
             for share in [share for share in shares if share.pipe in ready or share.deadline < time.monotonic()]:
                 shares.remove(share)
-                shares += [_continued(run, share)] if _told(run, share) else []
+                shares += _after(run, share)
     finally:
         for share in shares:
             _end(share)
@@ -61,8 +63,9 @@ def _begun(run: Run, entries: list[Entry]) -> Share:
 
 
 def _play(run: Run, entries: Sequence[Entry], pipe: Connection) -> None:
-    """Play vectors, tell each result, and at the end who the engine was."""
-    own = replace(run, queue=type(run.queue)(entries), results={}, sessions=set(), tell=pipe.send)
+    """Play vectors, tell each result, and at the end who the engine was; an interrupt is the parent's to handle."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    own = replace(run, queue=deque(entries), results={}, sessions=set(), tell=pipe.send)
     try:
         own.work()
     finally:
@@ -70,8 +73,8 @@ def _play(run: Run, entries: Sequence[Entry], pipe: Connection) -> None:
     pipe.send(own.implementation)
 
 
-def _told(run: Run, share: Share) -> bool:
-    """Take in what a child has told; returns whether there is more to come."""
+def _after(run: Run, share: Share) -> list[Share]:
+    """Take in what a child has told; returns the share that there still is, if any."""
     try:
         told = share.pipe.recv() if share.pipe.poll() else None
     except EOFError:
@@ -80,30 +83,27 @@ def _told(run: Run, share: Share) -> bool:
         return _lost(run, share, Verdict.HUNG, "no answer in time")
     if isinstance(told, Result):
         share.left.pop(0)
-        run.note(told)
         share.deadline = time.monotonic() + _patience(run)
-        return True
+        run.note(told)
+        return [share]
     assert isinstance(told, Implementation)
     run.implementation = told
     _end(share)
-    return False
+    return []
 
 
-def _lost(run: Run, share: Share, verdict: Verdict, why: str) -> bool:
-    """End a child that is gone or hangs: the vector that it was at gets the verdict; returns whether any are left."""
+def _lost(run: Run, share: Share, verdict: Verdict, why: str) -> list[Share]:
+    """The vector that a child was at when it was lost gets the verdict; another child plays those after it."""
     _end(share)
-    if share.left:
-        run.note(result(share.left.pop(0), verdict, why))
-    return bool(share.left)
-
-
-def _continued(run: Run, share: Share) -> Share:
-    """The child, or in place of one that has ended another one for what is left."""
-    return share if share.process.is_alive() or not share.pipe.closed else _begun(run, share.left)
+    if not share.left:
+        return []
+    run.note(result(share.left[0], verdict, why))
+    return [_begun(run, share.left[1:])] if share.left[1:] else []
 
 
 def _end(share: Share) -> None:
-    """End a child and its pipe."""
-    share.process.kill() if share.left else share.process.join(GRACE)
+    """End a child, by force if vectors are left, and its pipe."""
+    if share.left:
+        share.process.kill()
     share.process.join()
     share.pipe.close()

@@ -20,7 +20,6 @@ from clearspec_command.failures import FAILED, WELL, BadInput
 from clearspec_command.outputs import STANDARD_OUTPUT, Outputs, writing
 from clearspec_conformance.engines import in_process, opener
 from clearspec_conformance.formats import Report, Selection, Tier, Verdict
-from clearspec_conformance.logs import replay
 from clearspec_conformance.playing import Terms
 from clearspec_conformance.reports import (
     Finished,
@@ -152,6 +151,8 @@ def replayed(log: Path, terms: Terms, receipts: bool, wanted: Wanted) -> Finishe
     """Replay an engine's own log."""
     if wanted.report:
         raise BadInput("--report: a log is no run of the suite")
+    from clearspec_conformance.logs import replay
+
     return Finished(replay(log, terms, receipts))
 
 
@@ -168,7 +169,8 @@ def require_one(**given: Any) -> None:
 @click.option("--vectors", "folder", type=FOLDER, help="Folder of the suite; by default the one of this project.")
 @click.option("--only", multiple=True, metavar="NAME", help="Only vectors of this rule, chapter or id; repeatable.")
 @click.option("--tier", type=click.Choice([tier.value for tier in Tier]), default=Tier.FULL.value, show_default=True,
-              help="smoke: the ids of smoke.txt; standard: without vectors on messages; full: all.")  # fmt: skip
+              help="smoke: the ids of smoke.txt; standard: without vectors on messages; full: all, and the state root and "
+                   "restoring are tried.")  # fmt: skip
 @click.option("--reasons", "reasons_file", type=FILE, help='JSON map of the engine\'s reasons: {"theirs": "ours"}.')
 @click.option("--receipts/--no-receipts", default=True, help="For --log: compare amounts and postings (the default).")
 @click.option(

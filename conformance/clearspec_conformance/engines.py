@@ -12,7 +12,7 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, redirect_stdout, suppress
+from contextlib import contextmanager, nullcontext, redirect_stdout, suppress
 from types import FrameType
 from typing import Any
 
@@ -79,6 +79,15 @@ class Door(ABC):
             Trouble: there is none by the deadline (of ``time.monotonic``).
         """
 
+    @contextmanager
+    def watched(self, deadline: float) -> Iterator[None]:
+        """A block of exchanges that all end by the deadline.
+
+        Raises:
+            Trouble: they do not.
+        """
+        yield
+
     @abstractmethod
     def close(self, deadline: float) -> None:
         """End the engine, well if it ends by the deadline, else by force."""
@@ -120,6 +129,7 @@ class InProcess(Door):
 
     def __init__(self, make: Callable[[], Handler], lines: bool = True) -> None:
         self.lines = lines
+        self.armed = False
         self.answered: Any = None
         try:
             self.engine = make()
@@ -131,18 +141,29 @@ class InProcess(Door):
         """The last answer."""
         return repr(self.answered).encode("utf-8", "replace")
 
-    def exchange(self, request: dict[str, Any], deadline: float) -> Any:
-        """Call the engine."""
+    @contextmanager
+    def watched(self, deadline: float) -> Iterator[None]:
+        """Interrupt whatever runs at the deadline. One alarm for a whole vector: it costs as much as an event."""
+        self.armed = True
         try:
-            with _alarm(deadline), redirect_stdout(sys.stderr):
-                asked = parsed(written(request)) if self.lines else request
-                answer = self.engine.handle(asked)
-                self.answered = parsed(written(answer)) if self.lines else answer
-            return self.answered
+            with _alarm(deadline):
+                yield
         except _TimeIsUp:
             raise hung() from None
-        except (Exception, SystemExit) as error:
-            raise errored(f"raised {type(error).__name__}: {error}") from None
+        finally:
+            self.armed = False
+
+    def exchange(self, request: dict[str, Any], deadline: float) -> Any:
+        """Call the engine."""
+        with nullcontext() if self.armed else self.watched(deadline):
+            try:
+                with redirect_stdout(sys.stderr):
+                    asked = parsed(written(request)) if self.lines else request
+                    answer = self.engine.handle(asked)
+                    self.answered = parsed(written(answer)) if self.lines else answer
+                return self.answered
+            except (Exception, SystemExit) as error:
+                raise errored(f"raised {type(error).__name__}: {error}") from None
 
     def close(self, deadline: float) -> None:
         """Nothing to end."""

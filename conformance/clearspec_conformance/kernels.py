@@ -6,7 +6,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields, make_dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any, Union
 
-from clearspec import collateral, funding, liquidation, margin, numerics, oracle, parameters, trading, waterfall
+from clearspec import (
+    collateral,
+    funding,
+    liquidation,
+    margin,
+    numerics,
+    oracle,
+    parameters,
+    settlement,
+    trading,
+    waterfall,
+)
 from clearspec.codec import TAGS
 from clearspec.fields import (
     Amount,
@@ -111,6 +122,7 @@ _kernel(
     amount=AmountOrZero, weight_before=AmountOrZero, weight_after=AmountOrZero, weight_total=Amount,
 )  # fmt: skip
 _kernel("median", "NUM-7", "median", numerics.median, values=Values)
+_kernel("bounded_equity", "NUM-9", "equity", margin.bounded, equity=Wide)
 _kernel("banded", "ORCL-3", "price", oracle.banded, candidate=Price, anchor=Price, band=ProperRatio, max_price=Price)
 _kernel(
     "mark_price", "ORCL-5", "price", _mark_price,
@@ -177,11 +189,16 @@ _kernel(
 )  # fmt: skip
 _kernel(
     "rank_score", "FALL-6", "score", waterfall.rank_score,
-    profit=Balance, cost=Balance, value=Notional, equity=Balance,
+    profit=Wide, cost=Wide, value=Notional, equity=Balance,
 )  # fmt: skip
 _kernel(
     "haircut_step", "FALL-9", "step", waterfall.haircut_step,
     share=AmountOrZero, lots=SizeOrZero, gain=SignedPrice, index=Index,
+)  # fmt: skip
+
+_kernel(
+    "uncollectable", "SETTLE-5", "missing", settlement.uncollectable,
+    loss=AmountOrZero, deficit=Wide, losses=Wide,
 )  # fmt: skip
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from clearspec.codec import TAGS, encode
+from clearspec.codec import encode
 from clearspec.events import ACTION_NAMES, Event, Reason
 from clearspec.formats import Observable, ReceiptRecord, Vector, VectorStep, receipt_record
 from clearspec.listing import build
@@ -21,7 +21,7 @@ from clearspec.rules import IMPLEMENTED
 from clearspec.snapshot import observable, snapshot, state_root
 from clearspec.state import State
 from clearspec_conformance.engines import Trouble
-from clearspec_conformance.formats import GenesisCase, GenesisVector, KernelVector, Verdict
+from clearspec_conformance.formats import Verdict
 from clearspec_conformance.kernels import KERNELS
 from clearspec_conformance.protocol import LARGEST_BATCH, RECEIPTS, RESTORE, ROOT, EngineReceipt, Seen
 from clearspec_conformance.session import NotImplementedByEngine, RefusedByEngine, Session
@@ -39,12 +39,12 @@ WHOLE = ("id", "sequence", "time", "action", "rule", "amounts", "postings")
 class Terms:
     """How a vector is judged: seconds that it may take, and our reason for each reason of the engine.
 
-    ``restored``: engines that claim it play the second half once more, from a full snapshot.
+    ``thorough``: what engines may claim beside the chapters is tried too: the state root, and going on from a snapshot.
     """
 
     timeout: float = 10.0
     reasons: Mapping[str, Reason] = field(default_factory=dict)
-    restored: bool = True
+    thorough: bool = True
 
 
 class Diverged(Exception):
@@ -130,8 +130,8 @@ class Played:
         as_expected = answered.body == {"receipts": [step["receipt"] for step in steps]}
         if self.terms.reasons or not as_expected:
             self._compare_receipts(self.session.receipts(answered, end - start), start)
-        ended = end == len(self.document["steps"]) and self.session.claims(ROOT)
-        root = self.document.get("root") if ended else None
+        ended = end == len(self.document["steps"])
+        root = self.document.get("root") if ended and self.terms.thorough and self.session.claims(ROOT) else None
         if root or steps[-1].get("observable") is not None:
             self._look(end, steps[-1].get("observable"), root or None)
 
@@ -168,7 +168,7 @@ class Played:
             raise Diverged(refusal(refused)) from None
         for start, end in stretches(self.document["steps"]):
             self.stretch(start, end)
-        if self.terms.restored and self.session.claims(RESTORE):
+        if self.terms.thorough and self.session.claims(RESTORE):
             self.restored()
 
     def restored(self) -> None:
@@ -219,47 +219,47 @@ def _rules_of(event: Event | None) -> list[str]:
     return [rule for rule, functions in IMPLEMENTED.items() if transition in functions]
 
 
-def play_geneses(session: Session, vector: GenesisVector, document: Any, deadline: float) -> None:
-    """Load the geneses of a vector: each must be refused for its rule, or accepted.
+def play_geneses(session: Session, cases: Sequence[Any], deadline: float) -> None:
+    """Load the documents of a vector's geneses: each must be refused for its rule, or accepted.
 
     Raises:
         Diverged: the engine accepts what it must refuse, refuses what it must accept, or names another rule.
     """
-    for place, (case, raw) in enumerate(zip(vector.cases, document["cases"], strict=True), start=1):
-        body = {"document": case.document} if case.genesis is None else {"genesis": raw["genesis"]}
+    for place, case in enumerate(cases, start=1):
+        given = "genesis" if case["document"] is None else "document"
         try:
-            session.load(body, deadline)
+            session.load({given: case[given]}, deadline)
             got = None
         except RefusedByEngine as refused:
             got = refused
-        found = tuple(genesis_differences(case, got))
+        found = tuple(genesis_differences(case["refused"], got))
         if found:
-            raise Diverged(Failure(place, case.refused or "EVENT-2", found, (body,), case.about))
+            rule = case["refused"] or "EVENT-2"
+            raise Diverged(Failure(place, rule, found, ({given: case[given]},), case["about"]))
 
 
-def genesis_differences(case: GenesisCase, got: RefusedByEngine | None) -> Iterator[Difference]:
+def genesis_differences(wanted: str | None, got: RefusedByEngine | None) -> Iterator[Difference]:
     """Where what came of a genesis is not what must; a rule that the engine does not name is not compared."""
-    wanted, found = (None if case.refused is None else "refused"), (None if got is None else "refused")
-    yield from differences(wanted or "accepted", found or "accepted", LOAD_PATH)
-    if wanted == found and got is not None and got.rule:
-        yield from differences(case.refused, got.rule, "$.rule")
+    expected, found = ("accepted" if part is None else "refused" for part in (wanted, got))
+    yield from differences(expected, found, LOAD_PATH)
+    if wanted is not None and got is not None and got.rule:
+        yield from differences(wanted, got.rule, "$.rule")
 
 
-def play_calls(session: Session, vector: KernelVector, document: Any, deadline: float) -> None:
-    """Call the kernels of a vector.
+def play_calls(session: Session, calls: Sequence[Any], deadline: float) -> None:
+    """Call the kernels of a vector, given as documents.
 
     Raises:
         Diverged: a result is another.
     """
-    for place, (item, raw) in enumerate(zip(vector.calls, document["calls"], strict=True), start=1):
-        answered = session.answer("kernel", {"call": raw["call"]}, deadline)
-        if answered.body == {"results": raw["results"]}:
+    for place, item in enumerate(calls, start=1):
+        answered = session.answer("kernel", {"call": item["call"]}, deadline)
+        if answered.body == {"results": item["results"]}:
             continue
-        got = dict(session.fitting(answered).results)
-        found = tuple(differences(encode(item.results), encode(got), "$.results"))
+        found = tuple(differences(item["results"], encode(session.fitting(answered).results), "$.results"))
         if found:
-            rule = KERNELS[TAGS[type(item.call)]].rule
-            raise Diverged(Failure(place, rule, found, (encode(item.call),)))
+            rule = KERNELS[next(iter(item["call"]))].rule
+            raise Diverged(Failure(place, rule, found, (item["call"],)))
 
 
 def play_vector(session: Session, entry: Entry, terms: Terms, deadline: float) -> None:
@@ -269,12 +269,12 @@ def play_vector(session: Session, entry: Entry, terms: Terms, deadline: float) -
         Diverged: the engine's answer is another.
     """
     document = entry.document()
-    if "steps" in document:
+    if "calls" in document:
+        play_calls(session, document["calls"], deadline)
+    elif "cases" in document:
+        play_geneses(session, document["cases"], deadline)
+    else:
         Played(session, entry, document, terms, deadline).whole()
-    elif isinstance(entry.vector, KernelVector):
-        play_calls(session, entry.vector, document, deadline)
-    elif isinstance(entry.vector, GenesisVector):
-        play_geneses(session, entry.vector, document, deadline)
 
 
 def play(session: Session, entry: Entry, terms: Terms) -> Result:
@@ -288,7 +288,8 @@ def play(session: Session, entry: Entry, terms: Terms) -> Result:
     if lacking:
         return result(entry, Verdict.SKIPPED, f"the engine does not claim {', '.join(lacking)}")
     try:
-        play_vector(session, entry, terms, started + terms.timeout)
+        with session.watched(started + terms.timeout):
+            play_vector(session, entry, terms, started + terms.timeout)
     except NotImplementedByEngine as error:
         return result(entry, Verdict.SKIPPED, f"not implemented: {error}")
     except Diverged as diverged:
@@ -356,11 +357,12 @@ def first_divergence(session: Session, vector: Vector, last: int, terms: Terms) 
     """The first of ``last`` steps after which receipt or observable snapshot are not those of the reference."""
     deadline = time.monotonic() + terms.timeout
     state = build(vector.genesis)
-    session.load({"genesis": encode(vector.genesis)}, deadline)
-    for place, step in enumerate(vector.steps[:last], start=1):
-        found = step_differences(session, state, step, terms, deadline)
-        if found:
-            return Failure(place, "EVENT-14" if found[0].path == ROOT_PATH else rule_behind(vector, step), found)
+    with session.watched(deadline):
+        session.load({"genesis": encode(vector.genesis)}, deadline)
+        for place, step in enumerate(vector.steps[:last], start=1):
+            found = step_differences(session, state, step, terms, deadline)
+            if found:
+                return Failure(place, "EVENT-14" if found[0].path == ROOT_PATH else rule_behind(vector, step), found)
     return None
 
 

@@ -69,9 +69,9 @@ class Introduction:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """Starts again from one of: a genesis, with the feature ``restore`` a full snapshot (EVENT-12), a genesis as a text.
+    """Starts again from one of: a genesis; with the feature ``restore`` a full snapshot (EVENT-12); a genesis in text.
 
-    The first two are documents; what does not decode is refused by the engine, as any other genesis is.
+    The first two are documents. What does not decode is refused by the engine, as any other genesis is.
     """
 
     genesis: Any = None

@@ -84,8 +84,8 @@ class Engine:
 
         option = config.option
         reasons = read_reasons(Path(option.clearspec_reasons) if option.clearspec_reasons else None)
-        restored = option.clearspec_tier == "full"
-        settings = Settings(Terms(option.clearspec_timeout, reasons, restored))
+        thorough = option.clearspec_tier == "full"
+        settings = Settings(Terms(option.clearspec_timeout, reasons, thorough))
         self.run: Run = begun(opener(option.clearspec_impl), settings)
         self.session: Any = None
 

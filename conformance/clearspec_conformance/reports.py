@@ -111,7 +111,7 @@ def explained(found: Result) -> str:
             f"{one.path}: expected {shown(one.expected)}, got {shown(one.got)}" for one in found.failure.differences
         ]
         lines += [found.failure.note] if found.failure.note else []
-        lines += ["events:", *(json.dumps(event) for event in found.failure.events)]
+        lines += ["events:", *(shown(event) for event in found.failure.events)]
     if found.stderr:
         lines += ["stderr:", found.stderr]
     return "\n".join(lines)

@@ -94,12 +94,21 @@ def schemas() -> dict[str, dict[str, Any]]:
     own = {"load": load_schema, "apply": apply_schema}
     found = {}
     for message, (asked, answered) in MESSAGES.items():
-        made = own[message]() if message in own else schema(line_record(message, asked, "Request"), f"{message} request")
+        made = (
+            own[message]() if message in own else schema(line_record(message, asked, "Request"), f"{message} request")
+        )
         found[f"{message}-request.json"] = made
         found[f"{message}-answer.json"] = schema(line_record(message, answered, "Answer"), f"{message} answer")
     found[f"{ERROR}-answer.json"] = schema(line_record(ERROR, EngineError, "Answer"), f"{ERROR} answer")
     found.update({f"{name}.json": schema(kind, name) for name, kind in FORMATS.items()})
-    return found
+    return {**found, **audit_schemas()}
+
+
+def audit_schemas() -> dict[str, dict[str, Any]]:
+    """File name to schema, of the formats of the auditor; they hold the schema of a snapshot, which stands here."""
+    from clearspec_conformance.audit.schemas import schemas as made
+
+    return made()
 
 
 def text_of(document: dict[str, Any]) -> str:

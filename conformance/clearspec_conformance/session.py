@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from clearspec.codec import DecodeError, encode
@@ -54,6 +56,20 @@ class Session:
         except NotImplementedByEngine as error:
             raise errored(f"does not speak {Protocol.V1.value}: {error}") from None
         return Implementation(found.name, found.version, found.language, found.features)
+
+    @contextmanager
+    def watched(self, deadline: float) -> Iterator[None]:
+        """A block of requests that all end by the deadline.
+
+        Raises:
+            Trouble: they do not, or one of them has no usable answer.
+        """
+        try:
+            with self.door.watched(deadline):
+                yield
+        except Trouble:
+            self.broken = True
+            raise
 
     def claims(self, feature: str) -> bool:
         """Whether the engine claims a feature."""

@@ -142,7 +142,10 @@ def _step_faults(vector: Vector) -> Iterator[str]:
     for place, step in enumerate(vector.steps):
         if (step.event is None) == (step.document is None):
             yield f"$.steps[{place}]: expected an event or a document"
-        elif step.event is not None and (step.receipt.id, step.receipt.sequence) != (step.event.id, step.event.sequence):
+        elif step.event is not None and (step.receipt.id, step.receipt.sequence) != (
+            step.event.id,
+            step.event.sequence,
+        ):
             yield f"$.steps[{place}].receipt: expected that of the step's event"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -80,11 +79,13 @@ def print_failure(console: Console, found: Result) -> None:
         _print_left_out(console, len(failure.differences) - MOST_SHOWN, "differences")
         if failure.note:
             console.print(Text(f"  {plain(failure.note)}"))
-        if failure.events:
+        if len(failure.events) > 1:
             console.print(Text(f"  shortest prefix that shows it, {len(failure.events)} events:"))
+        elif failure.events:
+            console.print(Text("  what shows it:"))
         _print_left_out(console, len(failure.events) - MOST_SHOWN, "events before these")
         for event in failure.events[-MOST_SHOWN:]:
-            console.print(Text(f"    {plain(json.dumps(event), 1000)}", "dim"))
+            console.print(Text(f"    {plain(shown(event), 1000)}", "dim"))
     if found.stderr:
         console.print(Text(f"  stderr: {plain(found.stderr[-1000:])}", "dim"))
     console.print()
@@ -131,7 +132,8 @@ def print_run(console: Console, finished: Finished) -> None:
     print_chapters(console, results)
     console.print(Text(f"{engine_name(finished.outcome.implementation)}. {about_line(finished)}", "dim"))
     if finished.suite is not None:
-        console.print(Text(f"Suite {finished.suite.digest}, {finished.suite.vectors} vectors.", "dim"))
+        named = f"Suite {finished.suite.version or 'without a version'}, {finished.suite.vectors} vectors"
+        console.print(Text(f"{named}, {finished.suite.digest}.", "dim"))
     line = f"{verdict_line(finished)} in {finished.outcome.seconds:.1f} s"
     console.print(Text(line, "green" if finished.well else "red"))
     if finished.summary.passed == 0 and not bad:

@@ -123,9 +123,7 @@ def gaps(suite: Suite, found: list[Row]) -> Iterator[str]:
             yield f"{rule}: cited by a theorem, not in the spec"
     yield from (f"{rule}: cited by code, not in the spec" for rule in IMPLEMENTED if rule not in known)
     for entry in suite.entries:
-        yield from (
-            f"{rule}: cited by vector {entry.id}, not in the spec" for rule in entry.rules if rule not in known
-        )
+        yield from (f"{rule}: cited by vector {entry.id}, not in the spec" for rule in entry.rules if rule not in known)
     for reason in sorted(set(REASONS) - reasons_given(suite)):
         yield f"{reason}: no vector gives this reason"
 

@@ -109,6 +109,12 @@ class Recorder(Sandbox):
         self.needs.add(needs)
         self.sequence = max(self.sequence, receipt.sequence)
 
+    def event(self, place: int) -> ev.Event:
+        """The event of a step, from 0."""
+        event = self.steps[place].event
+        assert event is not None
+        return event
+
     def observe(self) -> None:
         """Let the vector hold the observable snapshot after the last step."""
         self.steps[-1] = replace(self.steps[-1], observable=observable(self.state))
@@ -145,7 +151,7 @@ def case(
     importance: Importance = Importance.RULE,
     start: ev.Genesis | None = None,
 ) -> Callable[[Callable[[Recorder], None]], Callable[[Recorder], None]]:
-    """Register a function as a vector; its chapter is the module it stands in, ``_teeth`` at its end left out.
+    """Register a function as a vector; its chapter is the first word of the module that it stands in.
 
     Raises:
         ValueError: the id is taken or a rule is unknown.
@@ -155,7 +161,7 @@ def case(
         unknown = [rule for rule in rules if rule not in IMPLEMENTED]
         if identifier in CASES or unknown or not rules:
             raise ValueError(f"vector {identifier}: id taken, no rule, or unknown rules {unknown}")
-        chapter = play.__module__.rsplit(".", 1)[-1].removesuffix("_teeth")
+        chapter = play.__module__.rsplit(".", 1)[-1].partition("_")[0]
         why = Why(bug, effect, incident)
         CASES[identifier] = Case(identifier, chapter, rules, why, importance, start or genesis(), play)
         return play

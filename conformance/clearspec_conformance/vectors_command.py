@@ -38,7 +38,9 @@ FOLDER = click.option(
     "--folder", type=click.Path(file_okay=False, path_type=Path), default=HERE, help="Where the vectors are kept."
 )
 
-ANSWER = re.compile(r"\$\.(steps\[\d+\]\.(receipt|observable)|root|calls\[\d+\]\.results|cases\[\d+\]\.refused|digest)\b")
+ANSWER = re.compile(
+    r"\$\.(steps\[\d+\]\.(receipt|observable)|root|calls\[\d+\]\.results|cases\[\d+\]\.refused|digest)\b"
+)
 """Places of a vector that the reference fills in; the others its case writes."""
 
 MOST_PLACES = 20
@@ -52,8 +54,8 @@ def text_of(vector: AnyVector) -> str:
 
 def fresh() -> Iterator[tuple[str, AnyVector]]:
     """Every case, filled anew: its chapter and its vector."""
-    cases = load_cases()
-    for entry in track(list(cases.values()), "filling", console=Console(stderr=True), transient=True):
+    cases, console = list(load_cases().values()), Console(stderr=True)
+    for entry in track(cases, "filling", console=console, transient=True, disable=not console.is_terminal):
         yield entry.chapter, filled(entry)
     for kernel_entry in KERNEL_CASES.values():
         yield kernel_entry.chapter, filled_kernel(kernel_entry)

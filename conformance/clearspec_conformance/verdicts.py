@@ -73,8 +73,8 @@ def differences(expected: Any, got: Any, path: str = "$") -> Iterator[Difference
 
 
 def shown(value: Any) -> str:
-    """A value of a document as text."""
-    return value if isinstance(value, str) else json.dumps(value)
+    """A value of a document as text: a text as it is, unless it is empty, and all else as JSON."""
+    return value if isinstance(value, str) and value else json.dumps(value)
 
 
 def tally(verdicts: Iterable[Verdict]) -> Tally:

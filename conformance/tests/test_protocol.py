@@ -304,6 +304,9 @@ BY_HAND: list[tuple[str, dict[str, Any], dict[str, str]]] = [
     ("conversion_price", given(amount="3", price="7", unit="2", discount="100000000"), {"paid": "10"}),  # 9.45 up
     # a loss of 5 on a cost of 10 is -50 %
     ("rank_score", given(profit="-5", cost="10", value="100", equity="1"), {"score": "-500000000"}),
+    ("bounded_equity", given(equity=str(-(2**64) - 1)), {"equity": str(-(2**64))}),
+    # 30 x 50 / 280 = 5.36 down
+    ("uncollectable", given(loss="50", deficit="30", losses="280"), {"missing": "5"}),
     ("haircut_step", given(share="10", lots="3", gain="2", index="0"), {"step": "2"}),  # 3.3 down, at most 2
     # of 150: 100 at 10 % and 50 at 20 %: 20; 100 at 5 % and 50 at 7 %: 8.5 up
     (

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -733,7 +734,7 @@ def test_the_walk_through_shows_the_engine_as_it_is() -> None:
     text = (root / "docs" / "join.md").read_text(encoding="utf-8")
     source = (IMPLEMENTATIONS / "tutorial-python" / "engine.py").read_text(encoding="utf-8")
     blocks = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
-    assert len(blocks) == 6
+    assert len(blocks) == 7
     assert [block for block in blocks if block not in source] == []
 
 
@@ -749,3 +750,97 @@ def test_breaking_the_tutorial_engine_as_the_walk_through_says_fails(suite: Suit
         Difference("$.receipt.status", "rejected", "accepted"),
         Difference("$.receipt.reason", "unauthorised", None),
     )
+
+
+# Engines in this process, side by side
+
+
+class Leaving(Reference):
+    """Ends the process that it runs in at the first contribution, as a crash in compiled code would."""
+
+    def receipt(self, state: Any, raw: Any) -> Any:
+        if "contribute" in raw["action"]:
+            os._exit(5)
+        return super().receipt(state, raw)
+
+
+class Stuck(Reference):
+    """Hangs at the first trade in a way that no signal interrupts."""
+
+    def receipt(self, state: Any, raw: Any) -> Any:
+        if "trade" in raw["action"]:
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGALRM})
+            time.sleep(60)
+        return super().receipt(state, raw)
+
+
+def forked(suite: Suite, engine: type[Reference], jobs: int, terms: Terms = Terms(), **more: Any) -> RunResult:  # noqa: B008
+    return run(suite.entries, lambda: engines.InProcess(engine), Settings(terms, 0.1, jobs, forked=True, **more))
+
+
+def test_engines_in_this_process_play_in_children_side_by_side(suite: Suite) -> None:
+    alone, together = forked(suite, Reference, 1), forked(suite, Reference, 3)
+    assert alone.results == together.results
+    assert together.implementation == alone.implementation
+    assert [found.id for found in together.results] == IDS
+
+
+def test_an_engine_that_ends_its_process_costs_one_vector(suite: Suite) -> None:
+    outcome = forked(suite, Leaving, 2)
+    lost = dict.fromkeys(("ledger-contributions", "waterfall-default"), "errored")
+    assert verdicts(outcome) == dict.fromkeys(IDS, "passed") | lost
+    assert one(outcome, "waterfall-default").why == "the engine ended the process that it ran in"
+
+
+def test_an_engine_that_no_signal_interrupts_is_ended(suite: Suite) -> None:
+    begun = time.monotonic()
+    outcome = forked(suite, Stuck, 2, Terms(0.2))
+    assert verdicts(outcome) == dict.fromkeys(IDS, "passed") | dict.fromkeys(TRADES, "hung")
+    assert time.monotonic() - begun < 15
+
+
+def test_fail_fast_stops_the_children_too(suite: Suite) -> None:
+    outcome = forked(suite, Leaving, 2, fail_fast=True)
+    assert outcome.not_run > 0
+    assert sum(found.bad for found in outcome.results) == 1
+
+
+def test_jobs_of_the_command_hold_for_the_reference(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert conform(folder, "--impl", "reference", "--jobs", 2, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["summary"]["passed"] == 6
+
+
+def test_an_engine_in_this_process_is_judged_by_what_a_pipe_would_carry(suite: Suite) -> None:
+    """A Python number is errored, what equals everything is no answer, and a request that is emptied harms nothing."""
+
+    class Anything:
+        def __eq__(self, other: object) -> bool:
+            return True
+
+        __hash__ = None  # type: ignore[assignment]
+
+    class Numbers(Reference):
+        def handle(self, request: Any) -> dict[str, Any]:
+            answer = super().handle(request)
+            if "apply" in answer:
+                answer["apply"]["receipts"][0]["sequence"] = 1
+            request.clear()
+            return answer
+
+    class Equal(Reference):
+        def handle(self, request: Any) -> dict[str, Any]:
+            return {**super().handle(request), "apply": Anything()} if "apply" in request else super().handle(request)
+
+    def why(engine: type[Reference]) -> str:
+        return one(run(suite.entries, lambda: engines.InProcess(engine), Settings()), "ledger-deposits").why
+
+    assert "$.apply.receipts[0].sequence: wrong_type" in why(Numbers)
+    assert "Object of type Anything is not JSON serializable" in why(Equal)
+
+
+def test_restoring_is_tried_in_the_tier_full(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """An engine that forgets ids when it is restored is found out there, and passes a quicker run."""
+    command = ("--impl", engine("forgets_restored"), "--only", "events-rejections")
+    assert conform(folder, *command, "--tier", "standard") == 0
+    assert conform(folder, *command, "--tier", "full") == 1
+    assert "after restoring the snapshot of step 4" in capsys.readouterr().out

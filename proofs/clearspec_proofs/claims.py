@@ -3,42 +3,70 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
 from clearspec import invariants as inv
 from clearspec.ledger import Kind
 from clearspec.snapshot import _dangling
-from clearspec.state import Feed, Market, Position, Settlement, State
+from clearspec.state import Mark, Position, Settlement, State
 from clearspec_proofs.lifting.terms import LeavesSubset
 from clearspec_proofs.proposed import PROPOSED
 from clearspec_proofs.stand_ins import is_good
-from clearspec_proofs.unknown import Among, is_unknown, without_lists
+from clearspec_proofs.unknown import Among, Unknown, is_unknown, without_lists
 from clearspec_proofs.world import LONG_REST, REST, SHORT_REST, Tables, same, shape_of
 
 CLAIM_REST = "~claims"
 RESTS = (LONG_REST, SHORT_REST, CLAIM_REST)
 ALWAYS = (*inv.INVARIANTS, *PROPOSED)
 
-READS: dict[str, set[str]] = {
-    "INV-1": {"balances"},
-    "INV-2": {"balances"},
-    "INV-3": {"balances"},
-    "INV-4": {"balances", "pools"},
-    "INV-5": {"markets", "positions", "settlements"},
-    "INV-6": {"markets", "positions", "open_interest"},
-    "INV-7": {"markets", "positions", "settlements", "balances", "fundings", "pools"},
-    "INV-8": {"markets", "positions", "accounts"},
-    "INV-9": {"markets", "positions", "marks", "feeds", "fundings"},
-    "INV-10": {"markets", "positions", "settlements", "balances", "pools"},
-    "INV-11": {"markets", "positions", "settlements", "balances", "fundings", "marks", "pools"},
-    "INV-12": {"positions"},
-    "INV-13 (proposed)": {"markets", "positions", "settlements", "balances", "marks", "open_interest", "pools"},
-    "INV-14 (proposed)": {"markets", "settlements"},
-    "INV-15 (proposed)": {"markets", "settlements", "open_interest", "feeds"},
-    "INV-16 (proposed)": {"feeds"},
-}
-"""Tables that each invariant reads. It is shown no other, so that one of whose tables none has changed still holds."""
+ALL: tuple[str, ...] = ("*",)
+KEYS: tuple[str, ...] = ()
+FUNDS = ("insurance_fund", "skin_in_the_game", "fee_treasury", "uncovered_loss")
+OWED = ("index", "haircut_long", "haircut_short")
+PAID = ("price", "residual", "shortfall", "pot", "claims", "claimed", "collected")
+
+READS: dict[str, dict[str, tuple[str, ...]]] = {
+    "INV-1": {"balances": ALL},
+    "INV-2": {"balances": ("custody",)},
+    "INV-3": {"balances": FUNDS},
+    "INV-4": {"balances": ("user",), "pools": ALL},
+    "INV-5": {"markets": KEYS, "positions": ("size",), "settlements": ("residual",)},
+    "INV-6": {"markets": KEYS, "positions": ("size",), "open_interest": ALL},
+    "INV-7": {
+        "markets": ("listing",), "positions": ALL, "settlements": ("residual", "price", "shortfall"),
+        "balances": ("clearing",), "fundings": OWED, "pools": ALL,
+    },
+    "INV-8": {"markets": ("listing",), "positions": ("size", "cost"), "accounts": ("markets", "pool")},
+    "INV-9": {
+        "markets": ("listing",), "positions": ("size",), "marks": ("price",), "feeds": ("index", "parameters"),
+        "fundings": (*OWED, "carry"),
+    },
+    "INV-10": {
+        "markets": ("listing", "status"), "positions": ("size", "cost"), "settlements": ("shortfall",),
+        "balances": ("clearing",), "pools": ALL,
+    },
+    "INV-11": {
+        "markets": ("listing",), "positions": ALL, "settlements": ("shortfall",), "fundings": OWED,
+        "balances": ("custody", "user", *FUNDS), "marks": ("price",), "pools": ALL,
+    },
+    "INV-12": {"positions": ("size", "cost")},
+    "INV-13 (proposed)": {
+        "markets": ("listing", "status"), "positions": ("size", "cost"), "settlements": PAID,
+        "balances": ("clearing",), "marks": ("price",), "open_interest": ALL, "pools": ALL,
+    },
+    "INV-14 (proposed)": {"markets": ("listing", "status"), "settlements": ("accrued", "accrued_time")},
+    "INV-15 (proposed)": {
+        "markets": ("listing",), "settlements": ("residual",), "open_interest": ALL, "feeds": ("parameters",)
+    },
+    "INV-16 (proposed)": {"feeds": ("anchor", "parameters")},
+    "INV-17 (proposed)": {"markets": KEYS, "open_interest": ALL, "marks": ("price",)},
+}  # fmt: skip
+"""Tables and fields that each invariant reads, of balances the kinds; ``KEYS`` are those under which records stand. It
+is shown no other, so that one of which nothing has changed that it reads still holds."""
+
+BY_MARKET = ("INV-5", "INV-6", "INV-7", "INV-10", "INV-11", "INV-13 (proposed)", "INV-15 (proposed)", "INV-17 (proposed)")
+"""Invariants of the sums over a market; of a bare one nothing may change that they read."""
 
 SUMS = ("INV-1", "INV-5", "INV-6", "INV-7", "INV-10", "INV-11")
 """Invariants that are asked of the whole system; the others of the touched records."""
@@ -46,8 +74,12 @@ SUMS = ("INV-1", "INV-5", "INV-6", "INV-7", "INV-10", "INV-11")
 SINGLE = ("INV-2", "INV-3", "INV-4", "INV-8", "INV-9", "INV-12", "INV-16 (proposed)")
 """Invariants of one record at a time, so that an unknown one may be left out: whoever wrote it kept them."""
 
-RANGED: dict[type, tuple[str, ...]] = {Settlement: (), Position: ()}
-"""Fields whose bounds are supposed and claimed, of records whose other figures the invariants bound."""
+RANGED: dict[type, tuple[str, ...]] = {
+    Settlement: (),
+    Position: (),
+    Mark: ("price", "fresh_until", "sample_time", "variation_price", "variation_time"),
+}
+"""Fields whose bounds worlds suppose, of records of which they do not suppose all; the invariants bound the others."""
 
 
 def rest_or_none(table: str, key: Any, name: str) -> bool:
@@ -59,45 +91,108 @@ def rest_or_none(table: str, key: Any, name: str) -> bool:
     return table == "balances" and REST in key
 
 
-def view(path: Any, state: State, name: str) -> State:
-    """The state as one invariant sees it: the tables that it reads, of them what it is asked of.
+PER_MARKET = ("markets", "marks", "fundings", "open_interest", "settlements", "positions")
+
+Changes = set[tuple[str, Any]]
+"""Tables and keys."""
+
+
+def view(path: Any, state: State, name: str, bare: Iterable[str] = (), concerned: Changes | None = None) -> State:
+    """The state as one invariant sees it: the tables and fields that it reads, of them what it is asked of.
+
+    An invariant of single records is asked of those in ``concerned``.
 
     Raises:
         LeavesSubset: it would have to look at a record that is not known.
     """
     seen = State(time=state.time)
     for table, mine in zip(state.tables, seen.tables, strict=True):
-        if table.name not in READS[name]:
+        chosen = READS[name].get(table.name)
+        if chosen is None:
             setattr(seen, table.name, None)
             continue
         for key, record in table.items():
-            if is_unknown(record) and not isinstance(record, Among) and name not in SINGLE:
-                raise LeavesSubset(f"{name} is asked of {table.name} {key}, which a stand-in may have changed")
-            known = not is_unknown(record) and not rest_or_none(table.name, key, name)
-            good = name == "INV-12" and table.name == "positions" and known and is_good(path, record)
-            if known and not good:
-                dict.__setitem__(mine, key, record)
-    if name == "INV-9":
-        for market in [market for market in seen.markets if market not in seen.fundings]:
-            dict.__delitem__(seen.markets, market)
+            untouched = name in BY_MARKET and table.name in PER_MARKET and market_of(key) in bare
+            untouched = untouched or (name in SINGLE and not is_concerned(name, table.name, key, concerned))
+            if not untouched and is_asked(path, name, table.name, key, record, chosen):
+                dict.__setitem__(mine, key, shown(record, chosen if table.name != "balances" else ALL))
     return seen
 
 
-def ranged(record: Any) -> Iterator[tuple[Any, int, int]]:
-    """Fields of a record whose bounds worlds suppose, each with its bounds."""
+def is_concerned(name: str, table: str, key: Any, concerned: Changes | None) -> bool:
+    """Whether an invariant of single records has to be asked of one: it has changed, or it belongs to one that has."""
+    if concerned is None or table == "pools" or (name, table) == ("INV-8", "markets"):
+        return True
+    if name == "INV-8":
+        owners = {at if of == "accounts" else at[0] for of, at in concerned}
+        return (key if table == "accounts" else key[0]) in owners
+    if name == "INV-9" and table in ("markets", "fundings"):
+        return ("markets", key) in concerned or ("fundings", key) in concerned
+    return (table, key) in concerned
+
+
+def is_asked(path: Any, name: str, table: str, key: Any, record: Any, chosen: tuple[str, ...]) -> bool:
+    """Whether an invariant is asked of a record.
+
+    Raises:
+        LeavesSubset: it would have to be, but the record is not known.
+    """
+    if isinstance(record, Among) or rest_or_none(table, key, name):
+        return False
+    if table == "balances" and chosen != ALL and key[2] not in chosen:
+        return False
+    if is_unknown(record):
+        if name in SINGLE:
+            return False
+        raise LeavesSubset(f"{name} is asked of {table} {key}, which a stand-in may have changed")
+    return not (name == "INV-12" and table == "positions" and is_good(path, record))
+
+
+def shown(record: Any, chosen: tuple[str, ...]) -> Any:
+    """A record of which only the chosen fields are known."""
+    if chosen == ALL or not is_dataclass(record) or isinstance(record, type):
+        return record
+    hidden = {item.name: Unknown(item.name) for item in fields(record) if item.name not in chosen}
+    return replace(record, **hidden)
+
+
+def concerns(name: str, before: Tables, state: State, changed: Iterable[tuple[str, Any]]) -> Changes:
+    """What has changed that an invariant reads."""
+    tables = {table.name: table for table in state.tables}
+    found: Changes = set()
+    for table, key in changed:
+        chosen = READS[name].get(table)
+        if chosen is None or (table == "balances" and chosen != ALL and key[2] not in chosen):
+            continue
+        old, new = before.tables[table].get(key), tables[table].get(key)
+        whole = chosen == ALL or table == "balances" or old is None or is_unknown(old) or is_unknown(new)
+        if whole or not all(same(getattr(old, field), getattr(new, field)) for field in chosen):
+            found.add((table, key))
+    return found
+
+
+def market_of(key: Any) -> Any:
+    """The market that a record is of, by its key."""
+    if isinstance(key, str):
+        return key
+    return key[3] if len(key) == 4 else key[1]
+
+
+def ranged(old: Any, record: Any) -> Iterator[tuple[Any, int, int]]:
+    """Fields of a record that are new and whose bounds worlds suppose, each with its bounds."""
     kind = type(record)
-    if not is_dataclass(kind):
+    if not is_dataclass(kind) or is_unknown(record):
         return
     chosen = RANGED.get(kind, tuple(item.name for item in fields(kind)))
     for name, _, bounds in shape_of(kind):
-        if bounds is not None and name in chosen:
+        changed = type(old) is not kind or not same(getattr(old, name), getattr(record, name))
+        if bounds is not None and name in chosen and changed:
             yield getattr(record, name), bounds.low, bounds.high
 
 
-def in_ranges(records: Iterable[Any]) -> bool:
-    """Whether the fields of records are within their bounds."""
-    found = [part for record in records if not is_unknown(record) for part in ranged(record)]
-    return all(low <= value <= high for value, low, high in found)
+def in_ranges(records: Iterable[tuple[Any, Any]]) -> bool:
+    """Whether the fields of records, each given with what it was before, are within their bounds."""
+    return all(low <= value <= high for old, record in records for value, low, high in ranged(old, record))
 
 
 def parameters_kept(before: Tables, state: State, admitted: list[Any]) -> bool:

@@ -15,7 +15,6 @@ from clearspec.listing import rescale
 from clearspec.numerics import (
     AMOUNT_MAX,
     BALANCE_MAX,
-    COUNT_MAX,
     DURATION_MAX,
     EQUITY_MAX,
     GAP_STEPS_MAX,
@@ -60,7 +59,15 @@ from clearspec.trading import charge_fees, filled, within_band
 from clearspec.waterfall import haircut_gains, parts_by_market, rank_score
 from clearspec_proofs.stand_ins import StandIn, opaque, standing_in
 from clearspec_proofs.theorems import Strength, theorem
-from clearspec_proofs.widths import FUND_MAX, REQUIREMENT_MAX, WORTH_MAX, fits, in_128_bits, wide_standing
+from clearspec_proofs.widths import (
+    BASIS_SUM_MAX,
+    FUND_MAX,
+    REQUIREMENT_MAX,
+    WORTH_MAX,
+    fits,
+    in_128_bits,
+    wide_standing,
+)
 from clearspec_proofs.world import MARKET, POOL, World, symbolic
 
 
@@ -369,10 +376,6 @@ def median_of_even_counts(path: Any) -> Any:
     return result
 
 
-BASIS_SUM_MAX = 2 * COUNT_MAX * PRICE_MAX
-"""Magnitude of the smoothed basis, by ``oracle.smoothing-keeps-its-range``, and of one sample more."""
-
-
 def small_world(path: Any) -> tuple[World, ev.Context]:
     """A market, two accounts without a position, and any time."""
     world = World(path)
@@ -481,8 +484,8 @@ def fits_closable_size(path: Any) -> Any:
     world, ctx = small_world(path)
     market, size = world.state.markets[MARKET], path.atom("size", 1, SIZE_MAX)
     penalty = market.listing.parameters.liquidation.penalty
-    for parameters in (market.listing.parameters, market.before):
-        path.assume(lambda lowest=parameters.margin.tiers[0].maintenance: penalty + 1 <= lowest, "range by PARM-9")
+    for table in (market.listing.parameters, market.before):
+        path.assume(lambda lowest=table.margin.tiers[0].maintenance: penalty + 1 <= lowest, "range by PARM-9")
     return closable_size(size, path.atom("price", 1, PRICE_MAX), wide_standing(path, "account"), market, ctx.time)
 
 
@@ -532,7 +535,7 @@ def fits_parts_by_market(path: Any) -> Any:
 def fits_haircut_gains(path: Any) -> Any:
     """A step of the haircut index times open interest."""
     in_128_bits(path)
-    world, ctx = small_world(path)
+    _, ctx = small_world(path)
     with standing_in(path, POSTED):
         return haircut_gains(ctx, "A", MARKET, path.atom("share", 0, BALANCE_MAX))
 

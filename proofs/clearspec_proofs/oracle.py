@@ -7,8 +7,18 @@ from dataclasses import replace
 from typing import Any
 
 from clearspec import events as ev
-from clearspec import oracle
-from clearspec.numerics import COUNT_MAX, PRICE_MAX, SCALE, SOURCES_MAX, TIME_MAX, div_floor, mul_floor
+from clearspec.numerics import (
+    COUNT_MAX,
+    DURATION_MAX,
+    PRICE_MAX,
+    SCALE,
+    SIZE_MAX,
+    SOURCES_MAX,
+    TIME_MAX,
+    div_floor,
+    div_to_zero,
+    mul_floor,
+)
 from clearspec.oracle import (
     accrued_index,
     banded,
@@ -19,6 +29,7 @@ from clearspec.oracle import (
     mark_price,
     premium_sample,
     quorum_price,
+    refresh_mark,
     roll_variation_mark,
     smoothed,
     stepped,
@@ -27,10 +38,10 @@ from clearspec.oracle import (
 from clearspec.parameters import FeedParameters, MarketKind, MarketListing, MarketParameters, MarkParameters
 from clearspec.state import Feed, Mark, Market, MarketStatus, Post, Settlement, State
 from clearspec_proofs.lifting.paths import Effort, Path
-from clearspec_proofs.stand_ins import any_bool, opaque, standing_in
+from clearspec_proofs.stand_ins import any_bool, any_integer, opaque, standing_in, with_lemmas
 from clearspec_proofs.theorems import Strength, theorem
-from clearspec_proofs.widths import fits, in_128_bits
-from clearspec_proofs.world import FEED, MARKET, POOL, symbolic
+from clearspec_proofs.widths import BASIS_SUM_MAX, fits, in_128_bits
+from clearspec_proofs.world import FEED, MARKET, POOL, World, symbolic
 
 
 def feed_of(path: Any, sources: tuple[str, ...] = (), **given: Any) -> FeedParameters:
@@ -183,9 +194,13 @@ def anchored(path: Any) -> tuple[Any, Any, Any]:
     return anchor, path.atom("band", 0, SCALE - 1), anchor + path.atom("headroom", 0, PRICE_MAX)
 
 
-def within(distance: Any, anchor: Any, band: Any) -> bool:
-    """Whether a distance is at most one band, or one atom."""
-    return bool(abs(distance) * SCALE <= anchor * band or abs(distance) <= 1)
+def claim_within(path: Any, distance: Any, anchor: Any, band: Any) -> None:
+    """Claim that a distance is at most one band, or one atom where the band is less than that."""
+    wide, gap = anchor * band >= SCALE, abs(distance)
+    if wide:
+        path.claim("one band", lambda: gap * SCALE <= anchor * band)
+    else:
+        path.claim("one atom", lambda: gap <= 1)
 
 
 @theorem(
@@ -198,7 +213,7 @@ def banded_stays_within(path: Any) -> Any:
     anchor, band, cap = anchored(path)
     result = banded(path.atom("candidate"), anchor, band, cap)
     path.claim("a price", lambda: 1 <= result <= cap)
-    path.claim("one band", lambda: within(result - anchor, anchor, band))
+    claim_within(path, result - anchor, anchor, band)
     return result
 
 
@@ -214,12 +229,12 @@ def banded_goes_toward(path: Any) -> Any:
     target = path.atom("target", 1)
     path.assume(lambda: target <= cap, "range of the target")
     result = banded(target, anchor, band, cap)
-    path.claim("between", lambda: anchor <= result <= target or target <= result <= anchor)
-    if result == target:
+    way, moved = (target - anchor, result - anchor) if target >= anchor else (anchor - target, anchor - result)
+    path.claim("toward it, and not past it", lambda: 0 <= moved <= way)
+    if moved == way:
         path.mark("arrived")
         return result
-    moved = abs(result - anchor)
-    path.claim("only beyond the band", lambda: abs(target - anchor) * SCALE > anchor * band)
+    path.claim("only beyond the band", lambda: way * SCALE > anchor * band)
     path.claim("an atom at least", lambda: moved >= 1)
     path.claim("a whole band", lambda: (moved + 1) * SCALE > anchor * band)
     path.mark("on its way")
@@ -241,9 +256,12 @@ def banded_arrives(path: Any) -> Any:
     path.assume(lambda: target <= cap and anchor <= cap, "range of prices")
     stride = path.atom("stride", 1, PRICE_MAX)
     path.assume(lambda: stride == 1 or stride * SCALE <= low * band, "a stride within the band at the lower end")
+    if stride > 1:
+        path.claim("the band is no narrower at the anchor", lambda: stride <= mul_floor(anchor, band))
     result = banded(target, anchor, band, cap)
-    left, before = abs(target - result), abs(target - anchor)
-    path.claim("arrived or nearer", lambda: left == 0 or left <= before - stride)
+    left, before = (target - result, target - anchor) if target >= anchor else (result - target, anchor - target)
+    if left != 0:
+        path.claim("nearer", lambda: 0 < left <= before - stride)
     path.claim("not below the lower end", lambda: result >= low)
     return result
 
@@ -263,12 +281,14 @@ def step_has_one_anchor(path: Any) -> Any:
     index, anchor = path.atom("index", 0, PRICE_MAX), path.atom("anchor", 1, PRICE_MAX)
     cap = parameters.max_price
     path.assume(lambda: index <= cap and anchor <= cap, "INV-9")
-    feed = Feed(parameters, (), index, path.atom("index time", 0, TIME_MAX), anchor, path.atom("anchor time", 0, TIME_MAX))
+    feed = Feed(
+        parameters, (), index, path.atom("index time", 0, TIME_MAX), anchor, path.atom("anchor time", 0, TIME_MAX)
+    )
     candidate = path.atom("candidate", 1, PRICE_MAX)
     after = stepped(feed, candidate, time)
     path.claim("a price", lambda: 1 <= after.index <= cap)
     path.claim("its time", lambda: after.index_time == time)
-    path.claim("one band", lambda: within(after.index - after.anchor, after.anchor, parameters.band))
+    claim_within(path, after.index - after.anchor, after.anchor, parameters.band)
     path.claim("nothing else", lambda: after.parameters is parameters and after.markets == ())
     if index == 0:
         path.claim("as posted", lambda: after.index == min(candidate, cap) and after.anchor == after.index)
@@ -355,11 +375,363 @@ def smoothing_arrives(path: Any) -> Any:
 def smoothing_keeps_its_range(path: Any) -> Any:
     """The range from which the width of the smoothing state follows."""
     window, bound = path.atom("window", 1, COUNT_MAX), path.atom("bound", 0)
-    total = path.atom("below") - window * bound
-    path.assume(lambda: 0 <= total + window * bound <= 2 * window * bound, "within the range before")
+    total = path.atom("basis sum")
+    path.assume(lambda: -window * bound <= total <= window * bound, "within the range before")
     sample = path.atom("sample")
     path.assume(lambda: -bound <= sample <= bound, "a sample within the bound")
     after = smoothed(total, sample, window)
     path.claim("not above", lambda: after <= window * bound)
     path.claim("not below", lambda: after >= -window * bound)
     return after
+
+
+def premium_lemma(path: Any, result: Any, numerator: Any, divisor: Any) -> None:
+    """Prices are positive, so that no premium comes down to minus one."""
+    if numerator > -SCALE * divisor:
+        path.claim("above minus one", lambda: result > -SCALE)
+
+
+PREMIUM = with_lemmas(div_to_zero, premium_lemma)
+
+
+@theorem(
+    "a-premium-is-a-ratio-within-one",
+    "A premium sample lies within -1 .. 1, is 0 where the index lies between bid and ask, else has the sign of the "
+    "side that the book lies on, and is the exact ratio rounded toward zero where that is within one.",
+    "ORCL-7",
+)
+def premium_within_one(path: Any) -> Any:
+    """Any book that is not crossed."""
+    bid, index = path.atom("bid", 1, PRICE_MAX), path.atom("index", 1, PRICE_MAX)
+    ask = bid + path.atom("width", 0, PRICE_MAX)
+    with standing_in(path, PREMIUM):
+        sample = premium_sample(bid, ask, index)
+    path.claim("within one", lambda: -SCALE <= sample <= SCALE)
+    if bid > index:
+        path.claim("above", lambda: 0 <= sample * index <= (bid - index) * SCALE)
+        path.claim("rounded down", lambda: sample == SCALE or (sample + 1) * index > (bid - index) * SCALE)
+    elif ask < index:
+        path.claim("below", lambda: 0 <= -sample * index <= (index - ask) * SCALE)
+        path.claim("rounded up", lambda: sample == -SCALE or (1 - sample) * index > (index - ask) * SCALE)
+    else:
+        path.claim("between bid and ask", lambda: sample == 0)
+    return sample
+
+
+@theorem(
+    "a-premium-treats-both-sides-alike",
+    "A book mirrored at the index has the opposite premium.",
+    "ORCL-7",
+)
+def premium_is_odd(path: Any) -> Any:
+    """Rounding down would favour shorts."""
+    below, index = path.atom("bid below index"), path.atom("index", 1, PRICE_MAX)
+    above = path.atom("width", 0) - below
+    sample = premium_sample(index - below, index + above, index)
+    mirrored = premium_sample(index - above, index + below, index)
+    path.claim("opposite", lambda: mirrored == -sample)
+    return sample
+
+
+def stale(path: Any) -> tuple[Any, Any, Any]:
+    """A price, and the rate and cap of its age penalty."""
+    return path.atom("price", 0, PRICE_MAX), path.atom("rate", 0, SCALE), path.atom("cap", 0, SCALE)
+
+
+@theorem(
+    "the-worst-price-is-on-the-losing-side",
+    "A stale price moves down for a long, to 0 at the lowest, and up for a short, by at most the cap of itself, "
+    "rounded up, and by nothing when it is not overdue.",
+    "ORCL-9",
+)
+def worst_price_on_the_losing_side(path: Any) -> Any:
+    """No position gains by the age of its price."""
+    price, rate, cap = stale(path)
+    overdue, size = path.atom("overdue", 0, 2 * TIME_MAX), path.atom("size", -SIZE_MAX, SIZE_MAX)
+    worst = worst_price(price, overdue, rate, cap, size)
+    lost = price - worst if size >= 0 else worst - price
+    path.claim("on the losing side", lambda: 0 <= lost <= price)
+    path.claim("by at most the cap", lambda: (lost - 1) * SCALE < price * cap or lost == 0)
+    path.claim("a fresh price stays", lambda: worst_price(price, 0, rate, cap, size) == price)
+    return worst
+
+
+@theorem(
+    "the-worst-price-worsens-with-age",
+    "The longer a price is overdue, the worse it counts: never higher for a long, never lower for a short; and until "
+    "the cap binds it loses price x rate x seconds, rounded up.",
+    "ORCL-9",
+)
+def worst_price_worsens(path: Any) -> Any:
+    """A post from a dead feed never gets better by waiting."""
+    price, rate, cap = stale(path)
+    overdue, size = path.atom("overdue", 0, TIME_MAX), path.atom("size", -SIZE_MAX, SIZE_MAX)
+    later = overdue + path.atom("more", 0, TIME_MAX)
+    narrow, wide = (min(cap, rate * age) for age in (overdue, later))
+    path.claim("the width grows", lambda: price * narrow <= price * wide)
+    now, then = (worst_price(price, age, rate, cap, size) for age in (overdue, later))
+    path.claim("worse", lambda: then <= now if size >= 0 else then >= now)
+    if rate * overdue < cap:
+        lost = price - now if size >= 0 else now - price
+        path.claim("the rate", lambda: (lost - 1) * SCALE < price * (rate * overdue) <= lost * SCALE)
+        path.mark("below the cap")
+    return now
+
+
+def listing_of(path: Any, expiry: Any) -> MarketListing:
+    """A listing with an expiry; of its parameters only the settlement window is given."""
+    parameters = symbolic(path, MarketParameters, "parameters", margin=None)
+    return MarketListing(MARKET, POOL, FEED, MarketKind.FUTURE, expiry, parameters)
+
+
+@theorem(
+    "the-basis-fades-to-nothing",
+    "Before its settlement window a market has its whole smoothed basis; inside it has the part for the time that "
+    "remains, rounded toward zero, of the same sign and no greater; from expiry on it has none.",
+    "SETTLE-2",
+    marks=("before", "inside", "expired", "no expiry"),
+)
+def basis_fades(path: Any) -> Any:
+    """At expiry the mark is the settlement price."""
+    basis_sum, time = path.atom("basis sum"), path.atom("time", 0, 2 * TIME_MAX)
+    listing = listing_of(path, path.atom("expiry", 0, 2 * TIME_MAX))
+    window, left = listing.parameters.settlement_window, listing.expiry - time
+    faded = faded_basis(basis_sum, listing, time)
+    if listing.expiry == 0:
+        path.claim("no expiry", lambda: faded == basis_sum)
+        path.mark("no expiry")
+    elif left >= window:
+        path.claim("whole", lambda: faded == basis_sum)
+        path.mark("before")
+    elif left <= 0:
+        path.claim("none", lambda: faded == 0)
+        path.mark("expired")
+    else:
+        part, whole = (faded, basis_sum) if basis_sum >= 0 else (-faded, -basis_sum)
+        path.claim("a part", lambda: 0 <= part <= whole)
+        path.claim("for the time that remains", lambda: part * window <= whole * left < (part + 1) * window)
+        path.mark("inside")
+    return faded
+
+
+def settling_soon(path: Any) -> tuple[ev.Context, Feed, Any, Any]:
+    """A market with an expiry whose window has been accrued so far between two prices, which come last."""
+    low, spread = path.atom("low", 1, PRICE_MAX), path.atom("spread", 0, PRICE_MAX)
+    listing = listing_of(path, path.atom("expiry", 1, 2 * TIME_MAX))
+    start = listing.expiry - listing.parameters.settlement_window
+    held, index = (path.atom(name, 1, PRICE_MAX) for name in ("held", "index"))
+    path.assume(lambda: low <= held <= low + spread and low <= index <= low + spread, "range of prices")
+    covered = accrued = 0
+    if path.choice("accrued before", True, False) == True:  # noqa: E712
+        covered, accrued = path.atom("covered", 1), path.atom("accrued")
+        path.assume(lambda: covered * low <= accrued <= covered * (low + spread), "accrued so far")
+    since, time = start + covered, path.atom("time", 0, 2 * TIME_MAX)
+    path.assume(lambda: since <= time and since <= listing.expiry, "time")
+    state, parameters = State(), feed_of(path)
+    state.markets.put(MARKET, Market(listing, MarketStatus.ACTIVE, listing.parameters, 0, 0))
+    state.settlements.put(MARKET, Settlement(accrued, since, 0, 0, 0, 0, 0, 0, False))
+    feed = Feed(parameters, (MARKET,), held, 0, held, 0)
+    state.feeds.put(FEED, feed)
+    return ev.Context(state, time, "s0"), replace(feed, index=index), low, low + spread
+
+
+@theorem(
+    "the-twap-stays-between-prices",
+    "Inside the settlement window the accrued index lies between the lowest and the highest index of the window so far "
+    "and now, and what is accrued covers the time that has passed; before the window the index itself is taken.",
+    "SETTLE-2",
+    marks=("inside", "before"),
+)
+def twap_between_prices(path: Any) -> Any:
+    """The step of an induction over the updates of a window: what it supposes of the state it leaves behind."""
+    ctx, feed, low, high = settling_soon(path)
+    settlement, listing = ctx.state.settlements[MARKET], ctx.state.markets[MARKET].listing
+    start, held = listing.expiry - listing.parameters.settlement_window, ctx.state.feeds[FEED].index
+    if ctx.time > start:
+        now = min(ctx.time, listing.expiry)
+        for seconds, price in ((now - settlement.accrued_time, held), (listing.expiry - now, feed.index)):
+            path.claim("a time at the lowest", lambda time=seconds, price=price: time * low <= time * price)
+            path.claim("a time at the highest", lambda time=seconds, price=price: time * price <= time * high)
+    index = accrued_index(ctx, MARKET, feed)
+    after = ctx.state.settlements[MARKET]
+    if ctx.time <= start:
+        path.claim("the index", lambda: index == feed.index and after is settlement)
+        path.mark("before")
+        return index
+    covered = after.accrued_time - start
+    path.claim("covered", lambda: after.accrued_time == min(ctx.time, listing.expiry))
+    path.claim("accrued at the least", lambda: covered * low <= after.accrued)
+    path.claim("accrued at the most", lambda: after.accrued <= covered * high)
+    path.claim("at least the lowest", lambda: low <= index)
+    path.claim("at most the highest", lambda: index <= high)
+    path.mark("inside")
+    return index
+
+
+def marked(path: Any, **given: Any) -> tuple[World, ev.Context]:
+    """A market with any mark and any parameters, at any time."""
+    world = World(path)
+    world.pool()
+    world.market(**given)
+    return world, ev.Context(world.state, path.atom("time", 0, TIME_MAX), "actor")
+
+
+@theorem(
+    "a-mark-is-fresh-until",
+    "A market is fresh exactly if it has a mark and the last second at which that is fresh has not passed.",
+    "ORCL-8",
+)
+def mark_is_fresh_until(path: Any) -> Any:
+    """At equality it is fresh."""
+    world, ctx = marked(path)
+    mark = world.state.marks[MARKET]
+    if is_fresh(ctx, MARKET):
+        path.claim("fresh", lambda: mark.price >= 1 and ctx.time <= mark.fresh_until)
+    else:
+        path.claim("stale", lambda: mark.price == 0 or ctx.time > mark.fresh_until)
+
+
+@theorem(
+    "the-variation-mark-rolls-once-an-interval",
+    "The variation-margin mark becomes the mark as it was before, and the haircut since it 0, when its interval has "
+    "passed; the first mark is its own variation mark; otherwise nothing changes.",
+    "FALL-9",
+    marks=("first", "rolled", "kept"),
+)
+def variation_mark_rolls(path: Any) -> Any:
+    """So a gains haircut never takes more than the price moved since then."""
+    world, ctx = marked(path)
+    state = world.state
+    now, before = state.marks[MARKET], symbolic(path, Mark, "before")
+    funding, interval = state.fundings[MARKET], path.atom("interval", 1, DURATION_MAX)
+    roll_variation_mark(ctx, MARKET, before, interval)
+    after, haircut = state.marks[MARKET], state.fundings[MARKET]
+    path.claim("the mark stays", lambda: after.price == now.price and after.fresh_until == now.fresh_until)
+    if before.price == 0:
+        path.claim("its own", lambda: after.variation_price == now.price and after.variation_time == ctx.time)
+        path.claim("no haircut changes", lambda: haircut is funding)
+        path.mark("first")
+    elif ctx.time >= before.variation_time + interval:
+        path.claim("as it was", lambda: after.variation_price == before.price and after.variation_time == ctx.time)
+        path.claim("a new start", lambda: haircut == replace(funding, haircut_since_variation=0))
+        path.mark("rolled")
+    else:
+        path.claim("nothing", lambda: after is now and haircut is funding)
+        path.mark("kept")
+
+
+@theorem(
+    "a-refreshed-mark-is-a-price",
+    "Where a feed moves, the mark of a market in trading lies within 1 .. cap and is fresh for max_age from the time "
+    "of the index; that of a market in settlement or closed stays.",
+    "ORCL-5",
+    "SETTLE-2",
+    "INV-9",
+    marks=("trading", "settled"),
+)
+def refreshed_mark_is_a_price(path: Any) -> Any:
+    """With any index, also the blended one of a settlement window."""
+    world, ctx = marked(path)
+    parameters = feed_of(path)
+    index, cap = path.atom("index", 1, PRICE_MAX), parameters.max_price
+    feed = Feed(parameters, (MARKET,), index, path.atom("index time", 0, TIME_MAX), index, 0)
+    before, state = world.state.marks[MARKET], world.state
+    with standing_in(path, opaque(accrued_index, any_integer), opaque(faded_basis, any_integer)):
+        refresh_mark(ctx, MARKET, feed)
+    after = state.marks[MARKET]
+    if state.markets[MARKET].status in (MarketStatus.SETTLING, MarketStatus.CLOSED):
+        path.claim("stays", lambda: after is before)
+        path.mark("settled")
+        return after.price
+    path.claim("a price", lambda: 1 <= after.price <= cap)
+    path.claim("fresh", lambda: after.fresh_until == feed.index_time + parameters.max_age)
+    path.claim("the samples stay", lambda: after.basis_sum == before.basis_sum)
+    path.mark("trading")
+    return after.price
+
+
+@fits("counts", "a post and a feed in range", "ORCL-1")
+def fits_counts(path: Any) -> Any:
+    """Price times confidence."""
+    in_128_bits(path)
+    return counts(symbolic(path, Post, "post"), feed_of(path), path.atom("time", 0, TIME_MAX))
+
+
+@fits("banded", "prices and a band in range", "ORCL-3")
+def fits_banded(path: Any) -> Any:
+    """Anchor times band."""
+    in_128_bits(path)
+    prices = [path.atom(name, 0, PRICE_MAX) for name in ("candidate", "anchor", "cap")]
+    return banded(prices[0], prices[1], path.atom("band", 0, SCALE - 1), prices[2])
+
+
+@fits("stepped", "a feed in range", "ORCL-4")
+def fits_stepped(path: Any) -> Any:
+    """Any state of the feed."""
+    in_128_bits(path)
+    feed = symbolic(path, Feed, "state", parameters=feed_of(path), markets=())
+    after = stepped(feed, path.atom("candidate", 1, PRICE_MAX), path.atom("time", 0, TIME_MAX))
+    return after.index
+
+
+@fits("mark_price", "an index in range and a smoothed basis within its range", "ORCL-5")
+def fits_mark_price(path: Any) -> Any:
+    """Index times band."""
+    in_128_bits(path)
+    basis_sum = path.atom("basis sum", -BASIS_SUM_MAX, BASIS_SUM_MAX)
+    parameters = symbolic(path, MarkParameters, "mark")
+    return mark_price(path.atom("index", 0, PRICE_MAX), basis_sum, parameters, path.atom("cap", 1, PRICE_MAX))
+
+
+@fits("smoothed", "a smoothed basis within its range and a sample up to the highest price", "ORCL-6")
+def fits_smoothed(path: Any) -> Any:
+    """Sums only."""
+    in_128_bits(path)
+    basis_sum, sample = path.atom("sum", -BASIS_SUM_MAX, BASIS_SUM_MAX), path.atom("sample", -PRICE_MAX, PRICE_MAX)
+    return smoothed(basis_sum, sample, path.atom("window", 1, COUNT_MAX))
+
+
+@fits("basis_sample", "prices and a band in range", "ORCL-6")
+def fits_basis_sample(path: Any) -> Any:
+    """Index times band."""
+    in_128_bits(path)
+    bid, ask, index = (path.atom(name, 1, PRICE_MAX) for name in ("bid", "ask", "index"))
+    return basis_sample(bid, ask, index, path.atom("band", 0, SCALE - 1))
+
+
+@fits("premium_sample", "prices in range", "ORCL-7")
+def fits_premium_sample(path: Any) -> Any:
+    """Difference of prices times scale."""
+    in_128_bits(path)
+    return premium_sample(*(path.atom(name, 1, PRICE_MAX) for name in ("bid", "ask", "index")))
+
+
+@fits("worst_price", "a price, its rate, cap and age in range", "ORCL-9")
+def fits_worst_price(path: Any) -> Any:
+    """Rate times age before the cap, price times width after it."""
+    in_128_bits(path)
+    price, rate, cap = stale(path)
+    return worst_price(price, path.atom("overdue", 0, 2 * TIME_MAX), rate, cap, path.atom("size", -1, 1))
+
+
+@fits("faded_basis", "a smoothed basis within its range and times in range", "SETTLE-2")
+def fits_faded_basis(path: Any) -> Any:
+    """Smoothing state times seconds, which inside the window are at most the window."""
+    in_128_bits(path)
+    listing = listing_of(path, path.atom("expiry", 0, 2 * TIME_MAX))
+    return faded_basis(path.atom("sum", -BASIS_SUM_MAX, BASIS_SUM_MAX), listing, path.atom("time", 0, TIME_MAX))
+
+
+@fits("accrued_index", "what has been accrued at most the window at the highest price", "SETTLE-2")
+def fits_accrued_index(path: Any) -> Any:
+    """By ``the-twap-stays-between-prices``."""
+    in_128_bits(path)
+    listing = listing_of(path, path.atom("expiry", 0, 2 * TIME_MAX))
+    state, parameters = State(), feed_of(path)
+    index, held = path.atom("index", 1, PRICE_MAX), path.atom("held", 0, PRICE_MAX)
+    accrued, since = path.atom("accrued", 0, DURATION_MAX * PRICE_MAX), path.atom("since", 0, 2 * TIME_MAX)
+    state.markets.put(MARKET, Market(listing, MarketStatus.ACTIVE, listing.parameters, 0, 0))
+    state.settlements.put(MARKET, Settlement(accrued, since, 0, 0, 0, 0, 0, 0, False))
+    feed = Feed(parameters, (MARKET,), held, 0, held, 0)
+    state.feeds.put(FEED, feed)
+    return accrued_index(ev.Context(state, path.atom("time", 0, TIME_MAX), "s0"), MARKET, replace(feed, index=index))

@@ -32,12 +32,13 @@ def _phase_fits(state: State, market: str) -> bool:
         return all(figure == 0 for figure in (*figures, settlement.claims, settlement.claimed)) and (
             not settlement.collected
         )
-    if settlement.price != state.marks[market].price or settlement.price < 1 or settlement.shortfall < 0:
+    if settlement.price != state.marks[market].price or settlement.price < 1:
         return False
     if settlement.collected:
         return _paying_in_order(state, market, record, settlement)
     open_lots = state.open_interest[market] != 0 or settlement.residual != 0
-    return settlement.claims >= 0 and settlement.claimed == 0 and settlement.pot == 0 and open_lots
+    kept = settlement.claims >= 0 and settlement.shortfall >= 0
+    return kept and settlement.claimed == 0 and settlement.pot == 0 and open_lots
 
 
 def _paying_in_order(state: State, market: str, record: Market, settlement: Settlement) -> bool:
@@ -47,7 +48,7 @@ def _paying_in_order(state: State, market: str, record: Market, settlement: Sett
     pool = state.pools[record.listing.pool]
     paid = settlement.pot - balance(state, clearing(pool.settlement_asset, pool.pool, market))
     share, claims = settlement.pot * settlement.claimed, settlement.claims
-    in_range = 0 <= settlement.claimed < claims and settlement.pot >= 0
+    in_range = 0 <= settlement.claimed < claims and 0 <= settlement.pot <= claims
     return in_range and paid * claims <= share < (paid + 1) * claims
 
 
@@ -87,9 +88,15 @@ def anchors_within_caps(state: State) -> bool:
     return all(0 <= feed.anchor <= feed.parameters.max_price for feed in state.feeds.values())
 
 
+def open_lots_have_marks(state: State) -> bool:
+    """A market in which lots are open has had a price."""
+    return all(state.open_interest[market] == 0 or state.marks[market].price >= 1 for market in state.markets)
+
+
 PROPOSED = (
     Invariant("INV-13 (proposed)", settlement_in_order.__doc__ or "", settlement_in_order),
     Invariant("INV-14 (proposed)", twap_within_prices.__doc__ or "", twap_within_prices),
     Invariant("INV-15 (proposed)", sides_bounded.__doc__ or "", sides_bounded),
     Invariant("INV-16 (proposed)", anchors_within_caps.__doc__ or "", anchors_within_caps),
+    Invariant("INV-17 (proposed)", open_lots_have_marks.__doc__ or "", open_lots_have_marks),
 )

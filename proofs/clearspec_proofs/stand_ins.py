@@ -101,6 +101,11 @@ def passing(function: Function) -> StandIn:
     return StandIn(function, PASSING, lambda _: lambda *__, **___: None)
 
 
+def agreeing(function: Function) -> StandIn:
+    """A test that says yes; where it says no, the event is rejected."""
+    return StandIn(function, PASSING, lambda _: lambda *__, **___: True)
+
+
 def kept(function: Function, grounds: str, result: Callable[..., Any]) -> StandIn:
     """A function that keeps the invariants, as the theorem ``grounds`` proves.
 
@@ -111,6 +116,20 @@ def kept(function: Function, grounds: str, result: Callable[..., Any]) -> StandI
         return lambda *arguments: result(path, *arguments)
 
     return StandIn(function, grounds, of)
+
+
+def with_lemmas(function: Function, lemmas: Callable[..., None]) -> StandIn:
+    """The function itself; ``lemmas(path, result, *arguments)`` claims what helps the proof of what follows."""
+
+    def of(path: Any) -> Function:
+        def call(*arguments: Any) -> Any:
+            result = function(*arguments)
+            lemmas(path, result, *arguments)
+            return result
+
+        return call
+
+    return StandIn(function, "itself, with lemmas", of)
 
 
 def any_bool(path: Any, name: str) -> Any:

@@ -1,8 +1,9 @@
-"""Standings of accounts in a world: touched positions as they are, everything else that an account has as one constant.
+"""Standings of accounts in a world: what an event touches as it is, all else that an account has as one constant.
 
 An event leaves an account's other positions, their markets and its other collateral alone, and within one event time
-does not pass. So their part in the account's exposure is one opaque constant, however many they are, of which no more
-is supposed than holds of every sum of exposures. The requirement of a touched position stands in by its contract.
+does not pass. So their part in the account's standing is one opaque constant, however many they are, of which no more
+is supposed than holds of every such sum. Requirements, counted profit and the price of collateral stand in by their
+contracts.
 """
 
 from __future__ import annotations
@@ -12,18 +13,26 @@ from typing import Any
 
 from clearspec import events as ev
 from clearspec import margin
+from clearspec.ledger import balance, user
 from clearspec.margin import Exposure, Standing
+from clearspec.numerics import PRICE_MAX
 from clearspec.state import State
+from clearspec_proofs.lifting.terms import polynomial_of
 from clearspec_proofs.stand_ins import Function, StandIn, standing_in
 from clearspec_proofs.world import World, same
 
 EXPOSURES = "real over touched positions; a constant for all others, of which margin.exposures-ordered holds"
 REQUIREMENTS = "margin.requirements-ordered"
-VALUES = "a constant while neither amount nor price changes; margin.collateral-at-most-at-index"
+COUNTED = "margin.counted-profit-at-most-profit"
+VALUES = "real of touched collateral; a function of the amount for the rest, by margin.collateral-at-most-at-index"
+PRICES = "margin.collateral-price-at-most-index"
 
 
 def remembered(function: Function, grounds: str, result: Callable[..., Any]) -> StandIn:
-    """A function by its contract: of equal arguments it gives equal results; ``result(path, *arguments)`` makes one."""
+    """A function that writes nothing, by its contract: of equal arguments it gives equal results.
+
+    ``result(path, *arguments)`` makes one.
+    """
 
     def of(path: Any) -> Function:
         known: list[tuple[tuple[Any, ...], Any]] = path.__dict__.setdefault(f"remembered {function.__name__}", [])
@@ -46,6 +55,15 @@ def ordered_requirements(path: Any, *_: Any) -> tuple[Any, Any]:
     return maintenance + path.fresh("initial above", 0), maintenance
 
 
+def counted_at_most(path: Any, unrealised: Any, *_: Any) -> Any:
+    """Counted profit: at most the profit."""
+    return unrealised - path.fresh("not counted", 0)
+
+
+REQUIRED = remembered(margin.requirements, REQUIREMENTS, ordered_requirements)
+COUNTED_PROFIT = remembered(margin.counted_profit, COUNTED, counted_at_most)
+
+
 def any_exposure(path: Any, name: str) -> Exposure:
     """A sum of exposures: no less worth at mark than at risk, requirements ordered."""
     at_risk, maintenance = path.atom(f"{name}.at_risk"), path.atom(f"{name}.maintenance", 0)
@@ -54,12 +72,14 @@ def any_exposure(path: Any, name: str) -> Exposure:
 
 
 class Standings:
-    """The standings of a world's accounts, now and before the event."""
+    """The standings of a world's accounts at the time of an event, after it and before it."""
 
-    def __init__(self, world: World) -> None:
-        self.world = world
+    def __init__(self, world: World, *touched: tuple[str, str]) -> None:
+        """Collateral ``touched``, an account's of an asset, is valued as it is."""
+        self.world, self.touched = world, touched
         self.rests: dict[str, Exposure] = {}
-        self.values: dict[tuple[str, str], tuple[Any, Any]] = {}
+        self.prices: dict[str, Any] = {}
+        self.values: list[tuple[tuple[str, str, Any], tuple[Any, Any]]] = []
 
     def rest(self, account: str) -> Exposure:
         """What the untouched positions of an account come to."""
@@ -67,41 +87,64 @@ class Standings:
             self.rests[account] = any_exposure(self.world.path, f"{account}.rest")
         return self.rests[account]
 
-    def value(self, account: str, asset: str) -> tuple[Any, Any]:
-        """Worth of untouched collateral: after its haircut, and at index."""
-        if (account, asset) not in self.values:
-            after, more = (self.world.path.atom(f"{account}.{asset}.{name}", 0) for name in ("counted", "haircut"))
-            self.values[account, asset] = after, after + more
-        return self.values[account, asset]
+    def value(self, account: str, asset: str, amount: Any) -> tuple[Any, Any]:
+        """Worth of an amount of collateral: after its haircut, and at index."""
+        key = account, asset, polynomial_of(amount)
+        for known, found in self.values:
+            if known == key:
+                return found
+        counted, haircut = (self.world.path.fresh(f"{account}.{asset}.{part}", 0) for part in ("counted", "haircut"))
+        self.values.append((key, (counted, counted + haircut)))
+        return counted, counted + haircut
 
-    def stand_ins(self, *touched: str) -> tuple[StandIn, ...]:
-        """Exposures, requirements and collateral, of which the assets ``touched`` are valued as they are."""
+    def _price(self, ctx: ev.Context, terms: Any) -> Any:
+        if terms.asset not in self.prices:
+            price = self.prices[terms.asset] = self.world.path.fresh(f"{terms.asset}.price", 0, PRICE_MAX)
+            index = ctx.state.feeds[terms.feed].index
+            self.world.path.assume(lambda: price <= index, PRICES)
+        return self.prices[terms.asset]
 
-        def fold(_: Any) -> Function:
-            def exposure(ctx: ev.Context, account: Any) -> Exposure:
-                parts = margin_exposure(ctx, account), self.rest(account.account)
-                return Exposure(*(mine + other for mine, other in zip(*parts, strict=True)))
+    def price(self, terms: Any, time: Any = None) -> Any:
+        """Price of touched collateral after its age penalty, now or at a later time."""
+        with standing_in(self.world.path, *self.stand_ins()):
+            return margin.collateral_price(self._context(self.world.state, time), terms)
 
-            return exposure
+    def _context(self, state: State, time: Any) -> ev.Context:
+        return ev.Context(state, self.world.state.time if time is None else time)
 
-        def valued(_: Any) -> Function:
-            def values(ctx: ev.Context, pool: Any, terms: Any, account: str) -> tuple[Any, Any]:
-                real = terms.asset in touched
-                return collateral_values(ctx, pool, terms, account) if real else self.value(account, terms.asset)
+    def _exposure(self, _: Any) -> Function:
+        def exposure(ctx: ev.Context, account: Any) -> Exposure:
+            parts = margin_exposure(ctx, account), self.rest(account.account)
+            return Exposure(*(mine + other for mine, other in zip(*parts, strict=True)))
 
-            return values
+        return exposure
 
+    def _values(self, _: Any) -> Function:
+        def values(ctx: ev.Context, pool: Any, terms: Any, account: str) -> tuple[Any, Any]:
+            if (account, terms.asset) in self.touched:
+                return collateral_values(ctx, pool, terms, account)
+            return self.value(account, terms.asset, balance(ctx.state, user(terms.asset, pool.pool, account)))
+
+        return values
+
+    def stand_ins(self) -> tuple[StandIn, ...]:
+        """Exposures, requirements, counted profit and collateral."""
         return (
-            StandIn(margin_exposure, EXPOSURES, fold),
-            StandIn(collateral_values, VALUES, valued),
-            remembered(margin.requirements, REQUIREMENTS, ordered_requirements),
-        )
+            REQUIRED, COUNTED_PROFIT,
+            StandIn(margin_exposure, EXPOSURES, self._exposure),
+            StandIn(collateral_values, VALUES, self._values),
+            StandIn(margin.collateral_price, PRICES, lambda _: self._price),
+        )  # fmt: skip
 
-    def of(self, account: str, *stand_ins: StandIn, state: State | None = None) -> Standing:
-        """The standing of an account now, or in an earlier state at this time."""
-        time = self.world.state.time
-        with standing_in(self.world.path, *stand_ins):
-            return margin.standing(ev.Context(state or self.world.state, time), account)
+    def of(self, account: str, *stand_ins: StandIn, state: State | None = None, time: Any = None) -> Standing:
+        """The standing of an account now; in an earlier state at this time; or at the time of the event to come."""
+        with standing_in(self.world.path, *self.stand_ins(), *stand_ins):
+            return margin.standing(self._context(state or self.world.state, time), account)
+
+    def around(self, account: str, *stand_ins: StandIn) -> tuple[Standing, Standing]:
+        """The standing of an account before the event, at its time, and after it."""
+        before = self.of(account, *stand_ins, state=self.world.before.state())
+        return before, self.of(account, *stand_ins)
 
 
 margin_exposure, collateral_values = margin.exposure, margin.collateral_values

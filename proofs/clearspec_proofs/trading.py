@@ -1,26 +1,37 @@
-"""Theorems about novation, fees, limits of a fill and the fill test."""
+"""Theorems about fills, fees, limits of a fill and the fill test."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from clearspec import events as ev
+from clearspec import margin, trading
 from clearspec.ledger import Kind, balance, house, user
-from clearspec.numerics import NOTIONAL_MAX, PRICE_MAX, SCALE, SIZE_MAX
+from clearspec.margin import Standing, position_exposure, bounded, reduces_risk
+from clearspec.numerics import BALANCE_MAX, EQUITY_MAX, NOTIONAL_MAX, PRICE_MAX, SCALE, SIZE_MAX, mul_ceil, notional
 from clearspec.parameters import TradingParameters
-from clearspec.state import Position
-from clearspec.trading import charge_fees, filled, no_worse_than_mark, reduces, within_band
+from clearspec.state import MarketStatus, Position
+from clearspec.trading import charge_fees, fill, filled, held_size, no_worse_than_mark, reduces, replace_fill, within_band
+from clearspec_proofs.enabled import accepted
 from clearspec_proofs.invariants import fees_conserved
-from clearspec_proofs.stand_ins import standing_in
+from clearspec_proofs.stand_ins import Function, StandIn, agreeing, any_standing, passing, standing_in
+from clearspec_proofs.standings import Standings, remembered
 from clearspec_proofs.theorems import Strength, theorem
-from clearspec_proofs.world import CASH, MARKET, POOL, World
+from clearspec_proofs.world import CASH, COIN, MARKET, POOL, World
 
 
 def any_position(path: Any) -> Position:
-    """A position within the bounds of INV-12."""
-    size, cost = path.atom("size", -SIZE_MAX, SIZE_MAX), path.atom("cost")
+    """A position of any size and cost."""
+    indices = path.atom("funding_index"), path.atom("haircut_index")
+    return Position(path.atom("size", -SIZE_MAX, SIZE_MAX), path.atom("cost"), *indices)
+
+
+def good_position(path: Any) -> Position:
+    """A position within the bounds of INV-12, and no claim."""
+    position = any_position(path)
+    size, cost = position.size, position.cost
     path.assume(lambda: 0 <= cost <= size * PRICE_MAX if size >= 0 else size * PRICE_MAX <= cost <= 0, "INV-12")
-    return Position(size, cost, path.atom("funding_index"), path.atom("haircut_index"))
+    return position
 
 
 @theorem(
@@ -49,7 +60,7 @@ def filled_conserves(path: Any) -> Any:
 )
 def filled_keeps_cost_within_size(path: Any) -> Any:
     """INV-12 of one position: opening, closing a part, closing all, and through zero."""
-    position = any_position(path)
+    position = good_position(path)
     delta, price = path.atom("delta", -SIZE_MAX, SIZE_MAX), path.atom("price", 1, PRICE_MAX)
     after, realised = filled(position, delta, price)
     low, high = (0, after.size * PRICE_MAX) if after.size >= 0 else (after.size * PRICE_MAX, 0)
@@ -79,16 +90,14 @@ def fill_moves_worth_by_its_price(path: Any) -> Any:
     "Closing a part of a position releases cost in proportion to the lots closed, rounded down in magnitude by less "
     "than an atom; what is not released stays in the cost, and what is realised is the rest of the money.",
     "TRADE-1",
-    marks=("closed a part",),
 )
 def partial_close_releases_in_proportion(path: Any) -> Any:
     """A long position; a short one is its mirror image in ``fills-are-mirrored``."""
-    size, cost = path.atom("size", 1, SIZE_MAX), path.atom("cost", 0, SIZE_MAX * PRICE_MAX)
-    closed, price = path.atom("closed", 1, SIZE_MAX), path.atom("price", 1, PRICE_MAX)
-    path.assume(lambda: closed < size, "a part")
+    closed, left = path.atom("closed", 1, SIZE_MAX), path.atom("left", 1, SIZE_MAX)
+    cost, price = path.atom("cost", 0, SIZE_MAX * PRICE_MAX), path.atom("price", 1, PRICE_MAX)
+    size = closed + left
     after, realised = filled(Position(size, cost, 0, 0), -closed, price)
     released = cost - after.cost
-    path.mark("closed a part")
     path.claim("not above", lambda: released * size <= cost * closed)
     path.claim("by less than an atom", lambda: (released + 1) * size > cost * closed)
     path.claim("result", lambda: realised == closed * price - released)
@@ -103,7 +112,7 @@ def partial_close_releases_in_proportion(path: Any) -> Any:
 )
 def fills_are_mirrored(path: Any) -> Any:
     """Size, cost and result."""
-    position = any_position(path)
+    position = good_position(path)
     delta, price = path.atom("delta", -SIZE_MAX, SIZE_MAX), path.atom("price", 1, PRICE_MAX)
     after, realised = filled(position, delta, price)
     mirror, result = filled(Position(-position.size, -position.cost, 0, 0), -delta, price)
@@ -247,8 +256,7 @@ def fees_reach_treasury_and_insurance(path: Any) -> Any:
 
 @theorem(
     "splitting-pays-no-less-in-fees",
-    "A fill split in two at one price pays in fees no less than the whole, and at most two atoms more; its rebate is "
-    "no higher.",
+    "A fill split in two at one price pays in fees no less than the whole, and at most an atom more a side.",
     "TRADE-7",
 )
 def splitting_pays_no_less_in_fees(path: Any) -> Any:
@@ -300,3 +308,330 @@ def round_trip_gains_nothing(path: Any) -> Any:
     path.claim("size", lambda: back.size == position.size)
     path.claim("worth", lambda: first + second - back.cost == -position.cost)
     return first, second
+
+
+# One side of a trade
+
+margin_standing, margin_fill_allowed = margin.standing, margin.fill_allowed
+
+
+def any_standing_of(path: Any, name: str) -> Standing:
+    """Any equities, and requirements of which maintenance is not negative."""
+    parts = {part: path.atom(f"{name}.{part}") for part in Standing._fields if part != "maintenance"}
+    return Standing(**parts, maintenance=path.atom(f"{name}.maintenance", 0))
+
+
+def less_risk(path: Any, before: Standing, after: Standing) -> Any:
+    """``reduces_risk`` by its contract."""
+    if path.choice("less risk", True, False) == False:  # noqa: E712
+        return False
+    grounds = "trading.less-risk-means-no-worse-health"
+    path.assume(lambda: after.maintenance <= before.maintenance, grounds)
+    path.assume(lambda: after.net_liquidation_value >= 0, grounds)
+    if before.margin_equity >= 0:
+        path.assume(lambda: after.margin_equity >= 0, grounds)
+    else:
+        path.assume(lambda: after.margin_equity >= before.margin_equity, grounds)
+    return True
+
+
+LESS_RISK = remembered(margin.reduces_risk, "trading.less-risk-means-no-worse-health", less_risk)
+
+
+def _flat_costs_nothing(path: Any) -> Function:
+    def stand_in(position: Position, delta: Any, price: Any) -> tuple[Position, Any]:
+        path.claim("no claim is filled", lambda: position.size != 0 or position.cost == 0)
+        size = position.size + delta
+        cost = 0 if size == 0 else path.fresh("filled.cost")
+        return replace_fill(position, size, cost), cost - position.cost - delta * price
+
+    return stand_in
+
+
+FILLED_TO_FLAT = StandIn(filled, "trading.filled-conserves, trading.filled-keeps-cost-within-size", _flat_costs_nothing)
+"""What a fill realises is what the cost rises by beyond what was paid, and a flat position costs nothing."""
+
+
+class Side:
+    """One side of a trade, with its position open or none, and the other side of which nothing is supposed."""
+
+    def __init__(self, path: Any, holds: bool = False, willing: bool = False) -> None:
+        """A position is held or may be; the other side is ``willing`` where its reducing is needed."""
+        self.willing = willing
+        world = self.world = World(path)
+        world.feed(markets=(MARKET,))
+        world.feed(f"{COIN}-feed")
+        world.pool(collateral=(COIN,))
+        world.market()
+        for account in "AB":
+            world.account(account)
+        self.path, self.standings = path, Standings(world)
+        self.account = "A" if world.either("the buyer's side") else "B"
+        self.sign = 1 if self.account == "A" else -1
+        world.position(self.account, MARKET, "open" if holds or world.either("holds a position") else "flat")
+        self.action = world.action(ev.Trade, market=MARKET, buyer="A", seller="B")
+
+    def novate(self, ctx: ev.Context, buyer: str, seller: str, market: str, size: Any, price: Any) -> Any:
+        """This side's fill as it is; nothing of the other side is looked at afterwards."""
+        lots = size if self.account == buyer else -size
+        mine = fill(ctx, ctx.state.accounts[self.account], market, lots, price)
+        ctx.state.open_interest.put(market, self.path.fresh("open interest", 0))
+        other = self.path.fresh("start"), self.path.fresh("end")
+        if self.willing:
+            active = ctx.state.markets[market].status == MarketStatus.ACTIVE
+            self.path.assume(lambda: active or reduces(*other), "the other side passes its tests")
+        return (mine, other) if self.account == buyer else (other, mine)
+
+    def other_standing(self) -> Standing:
+        """Any standing whose balance is in range."""
+        cash = self.path.fresh("other side's cash", -BALANCE_MAX, BALANCE_MAX)
+        return any_standing(self.path, "other side")._replace(cash=cash)
+
+    def stand_ins(self) -> tuple[StandIn, ...]:
+        """This side's fill and standing as they are; the other side's fill test passes."""
+
+        def standing(path: Any) -> Function:
+            return lambda ctx, name: margin_standing(ctx, name) if name == self.account else self.other_standing()
+
+        def allowed(path: Any) -> Function:
+            return lambda ctx, name, after: name != self.account or margin_fill_allowed(ctx, name, after)
+
+        return (
+            *self.standings.stand_ins(), FILLED_TO_FLAT,
+            StandIn(trading.novate, "of the other side nothing is claimed", lambda _: self.novate),
+            StandIn(margin_standing, "of the other side: opaque", standing),
+            StandIn(margin_fill_allowed, "of the other side: passing", allowed),
+        )  # fmt: skip
+
+    def passing(self, check: Function) -> StandIn:
+        """A check of an account, its second argument, that passes for the other side."""
+
+        def of(_: Any) -> Function:
+            return lambda ctx, name, *rest: check(ctx, name, *rest) if name == self.account else None
+
+        return StandIn(check, "of the other side: passing", of)
+
+    def trade(self, *stand_ins: StandIn) -> ev.Receipt:
+        """Apply the trade; range, caps and limits pass."""
+        checks = (trading.require_caps, trading.require_open_interest, trading.require_balance_limit)
+        tests = (trading.is_trading, trading.reduces, trading.no_worse_than_mark)
+        used = (*self.stand_ins(), LESS_RISK, *map(passing, checks), *map(agreeing, tests), *stand_ins)
+        return self.world.apply(self.action, *used)
+
+
+@theorem(
+    "less-risk-means-no-worse-health",
+    "Where a fill may stand without initial margin, the side has no more maintenance requirement and is not in "
+    "default; its health does not fall (with equity clamped), or without a requirement or below zero its equity does "
+    "not fall: a solvent side stays solvent, an insolvent one falls no deeper.",
+    "MARG-10",
+)
+def less_risk_means_no_worse_health(path: Any) -> Any:
+    """Health is equity over requirement, compared by cross-multiplication; of any two standings."""
+    before, after = (any_standing_of(path, name) for name in ("before", "after"))
+    if not reduces_risk(before, after):
+        return False
+    path.claim("no more maintenance", lambda: after.maintenance <= before.maintenance)
+    path.claim("not in default", lambda: after.net_liquidation_value >= 0)
+    if before.maintenance == 0 or before.margin_equity < 0:
+        path.claim("equity does not fall", lambda: after.margin_equity >= before.margin_equity)
+    else:
+        old, new = bounded(before.margin_equity), bounded(after.margin_equity)
+        path.claim("health does not fall", lambda: new * before.maintenance >= old * after.maintenance)
+    if before.margin_equity >= 0:
+        path.claim("solvent stays solvent", lambda: after.margin_equity >= 0)
+    else:
+        path.claim("insolvent falls no deeper", lambda: after.margin_equity >= before.margin_equity)
+    return True
+
+
+@theorem(
+    "trade-keeps-solvency",
+    "After an accepted trade neither side is in default, so that no deficit has grown; each side has initial margin, "
+    "or no more maintenance requirement than before and, where it was solvent, still is, where not, no less equity.",
+    "TRADE-8",
+    "MARG-10",
+    strength=Strength.ONE_STEP,
+    marks=("accepted", "less risk"),
+)
+def trade_keeps_solvency(path: Any) -> Any:
+    """Either side, with its position open or none, any other positions and collateral."""
+    side = Side(path)
+    receipt = side.trade()
+    if receipt.reason is not None:
+        return receipt.reason
+    before, after = side.standings.around(side.account)
+    path.claim("not in default", lambda: after.net_liquidation_value >= 0)
+    if before.margin_equity >= 0:
+        path.claim("solvent stays solvent", lambda: after.margin_equity >= 0)
+    else:
+        path.claim("insolvent falls no deeper", lambda: after.margin_equity >= before.margin_equity)
+    if after.initial_equity < after.initial:
+        path.mark("less risk")
+        path.claim("no more maintenance", lambda: after.maintenance <= before.maintenance)
+    return None
+
+
+@theorem(
+    "trade-moves-value-by-price-and-fee",
+    "An accepted trade changes what each side is worth by its lots times mark less price, for the seller with the "
+    "opposite sign, less its fee; exactly, whatever is settled and rounded.",
+    "TRADE-1",
+    "TRADE-2",
+    "TRADE-7",
+    strength=Strength.ONE_STEP,
+    marks=("accepted",),
+)
+def trade_moves_value_by_price_and_fee(path: Any) -> Any:
+    """Net liquidation value of either side; funding and gains haircut owed are settled on the way."""
+    side = Side(path)
+    receipt = side.trade(agreeing(margin_fill_allowed))
+    if receipt.reason is not None:
+        return receipt.reason
+    before, after = side.standings.around(side.account)
+    takes = (side.action.maker == ev.Side.SELLER) == (side.account == "A")
+    fee = receipt.amounts["taker_fee" if takes else "maker_fee"]
+    gain = side.sign * side.action.size * (side.world.state.marks[MARKET].price - side.action.price)
+    worth = after.net_liquidation_value - before.net_liquidation_value
+    path.claim("worth", lambda: worth == gain - fee)
+    return None
+
+
+@theorem(
+    "fill-and-back-changes-nothing",
+    "A fill of one side and the opposite fill at the same price leave the size as it was and the account worth what it "
+    "was, cash and position at mark net of funding and gains haircut owed: a round trip costs its fees and no more.",
+    "TRADE-1",
+    "TRADE-2",
+    strength=Strength.ONE_STEP,
+    marks=("done",),
+)
+def fill_and_back_changes_nothing(path: Any) -> Any:
+    """Each of two trades adds its own fee (``trade-moves-value-by-price-and-fee``), which no side is spared."""
+    side = Side(path)
+    world, size, price = side.world, path.atom("lots", 1, SIZE_MAX), path.atom("price", 1, PRICE_MAX)
+    ctx, mine = ev.Context(world.state, world.state.time), side.account
+    path.assume(lambda: ctx.time <= world.state.marks[MARKET].fresh_until, "fresh")
+    before, start = side.standings.of(mine), held_size(ctx, mine, MARKET)
+    with standing_in(path, FILLED_TO_FLAT):
+        for lots in (side.sign * size, -side.sign * size):
+            fill(ctx, world.state.accounts[mine], MARKET, lots, price)
+    after = side.standings.of(mine)
+    path.mark("done")
+    path.claim("size", lambda: held_size(ctx, mine, MARKET) == start)
+    path.claim("worth", lambda: after.net_liquidation_value == before.net_liquidation_value)
+    path.claim("margin equity", lambda: after.margin_equity == before.margin_equity)
+    return start
+
+
+# A way out
+
+
+@theorem(
+    "closing-at-mark-is-less-risk",
+    "A side that is not liquidatable and gives up, at mark, a part of its requirement that is no less than its fee has "
+    "less risk at no worse health; with no fee, or a rebate, so has every side that is not in default and whose "
+    "requirement does not grow.",
+    "MARG-10",
+)
+def closing_at_mark_is_less_risk(path: Any) -> Any:
+    """Equities within the range of NUM-9; the health test never locks a healthy position in."""
+    reach = EQUITY_MAX - NOTIONAL_MAX
+    equity, more = path.atom("equity", -reach, reach), path.atom("collateral above counted", 0, reach)
+    released, left = path.atom("released", 0, reach), path.atom("left", 0, reach)
+    fee = path.atom("fee", -NOTIONAL_MAX, NOTIONAL_MAX)
+    if fee >= 1:
+        path.assume(lambda: equity >= released + left, "not liquidatable")
+        path.assume(lambda: fee <= released, "the fee is within the requirement given up")
+    else:
+        path.assume(lambda: equity + more >= 0, "not in default")
+    before = Standing(0, 0, 0, equity, 0, equity + more, 0, released + left, 0)
+    after = Standing(0, 0, 0, equity - fee, 0, equity + more - fee, 0, left, 0)
+    path.claim("fee within health", lambda: fee * (equity - released - left) >= 0 if fee >= 1 else True)
+    path.claim("product", lambda: equity * (released - fee) >= 0 if fee >= 1 else True)
+    path.claim("allowed", lambda: reduces_risk(before, after))
+    return reduces_risk(before, after)
+
+
+@theorem(
+    "reducing-never-raises-open-interest",
+    "Where one side of a fill reduces, whatever the other does, open interest does not grow, so that its cap never "
+    "stops a side from reducing.",
+    "TRADE-3",
+    "TRADE-6",
+)
+def reducing_never_raises_open_interest(path: Any) -> Any:
+    """Of any sizes of the two."""
+    mine, theirs = (path.atom(f"{name} size", -SIZE_MAX, SIZE_MAX) for name in ("my", "their"))
+    lots = path.atom("lots", 1, SIZE_MAX)
+    delta = lots if path.choice("side", 1, -1) == 1 else -lots
+    path.assume(lambda: reduces(mine, mine + delta), "reduces")
+    change = max(0, mine + delta) - max(0, mine) + max(0, theirs - delta) - max(0, theirs)
+    path.claim("no more", lambda: change <= 0)
+    return change
+
+
+def closing_allowed(path: Any, before: Standing, after: Standing) -> Any:
+    """``reduces_risk`` of a side that closes at mark, by its contract."""
+    fee = before.margin_equity - after.margin_equity
+    path.claim("worth the fee less", lambda: before.net_liquidation_value - after.net_liquidation_value == fee)
+    path.claim("no more requirement", lambda: after.maintenance <= before.maintenance)
+    if fee >= 1:
+        path.claim("not liquidatable", lambda: before.margin_equity >= before.maintenance)
+        path.claim("the fee is within the requirement", lambda: fee <= before.maintenance - after.maintenance)
+    else:
+        path.claim("not in default", lambda: before.net_liquidation_value >= 0)
+    return True
+
+
+CLOSING = remembered(reduces_risk, "trading.closing-at-mark-is-less-risk", closing_allowed)
+IN_ALL = StandIn(
+    trading.require_open_interest, "trading.reducing-never-raises-open-interest", lambda _: lambda *__: None
+)
+
+
+@theorem(
+    "close-at-mark-is-accepted",
+    "In a market that admits fills and whose mark is fresh, an account that is not liquidatable closes its whole "
+    "position at mark against any willing counterparty that passes its own tests, whatever else it holds, if the fee is "
+    "within the maintenance of what it closes (PARM-9) and its balance stays in range; no cap, limit or margin stops it.",
+    "TRADE-4",
+    "TRADE-6",
+    "TRADE-8",
+    "TRADE-10",
+    "MARG-10",
+    strength=Strength.ONE_STEP,
+    marks=("accepted",),
+)
+def close_at_mark_is_accepted(path: Any) -> Any:
+    """The path to flat of a solvent account; of the others see ``events.path-to-flat``."""
+    side = Side(path, holds=True, willing=True)
+    world, standings, mine = side.world, side.standings, side.account
+    world.state.venues = ("actor",)
+    position, mark = world.state.positions[mine, MARKET], world.state.marks[MARKET].price
+    ctx = ev.Context(world.state, world.state.time + path.atom("wait", 0))
+    lots = position.size if side.sign == -1 else -position.size
+    path.assume(lambda: lots >= 1, "closes")
+    for test in (trading.is_trading, trading.is_fresh):
+        key = world.state.markets[MARKET] if test is trading.is_trading else MARKET
+        path.assume(lambda test=test, key=key: test(ctx, key), test.__name__)
+    before = standings.of(mine, time=ctx.time)
+    with standing_in(path, *standings.stand_ins()):
+        part = position_exposure(ctx, MARKET, position)
+    ratio = fee_ratio(side)
+    fee, cash = mul_ceil(notional(lots, mark), ratio), before.cash + part.at_mark
+    path.assume(lambda: before.margin_equity >= before.maintenance, "not liquidatable")
+    path.assume(lambda: fee <= part.maintenance, "the fee is within maintenance")
+    path.assume(lambda: -BALANCE_MAX <= cash - fee <= BALANCE_MAX, "balance in range")
+    mine_alone = (side.passing(trading.require_caps), side.passing(trading.require_balance_limit))
+    action = ev.Trade(MARKET, "A", "B", lots, mark, side.action.maker)
+    receipt = accepted(world, action, *side.stand_ins(), *mine_alone, CLOSING, IN_ALL, time=ctx.time)
+    path.claim("flat", lambda: held_size(ctx, mine, MARKET) == 0)
+    return receipt.reason
+
+
+def fee_ratio(side: Side) -> Any:
+    """The fee that this side pays."""
+    limits = side.world.state.markets[MARKET].listing.parameters.trading
+    takes = (side.action.maker == ev.Side.SELLER) == (side.account == "A")
+    return limits.taker_fee if takes else limits.maker_fee

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from clearspec.margin import Standing
-from clearspec.numerics import NOTIONAL_MAX, POSITIONS_MAX
+from clearspec.numerics import COUNT_MAX, NOTIONAL_MAX, POSITIONS_MAX, PRICE_MAX
 from clearspec_proofs.lifting.concrete import Concrete, Values
 from clearspec_proofs.lifting.paths import Failed
 from clearspec_proofs.theorems import Body, Strength, theorem
@@ -22,6 +22,9 @@ WORTH_MAX = 2**112
 
 FUND_MAX = 2**125
 """Magnitude of a balance or an amount posted, so that a sum of two fits."""
+
+BASIS_SUM_MAX = COUNT_MAX * PRICE_MAX
+"""Magnitude of the smoothed basis, by ``oracle.smoothing-keeps-its-range``."""
 
 
 def wide_standing(path: Any, name: str) -> Standing:

@@ -142,12 +142,12 @@ def _misfit(raw: Any, fault: Fault, expected: str) -> DecodeError:
 
 def _integer(bounds: Bounds) -> Decoder:
     """Decode a decimal string within bounds."""
-    low, high = bounds.low, bounds.high
+    low, high, matched = bounds.low, bounds.high, INTEGER.fullmatch
 
     def decode(raw: Any) -> int:
         if not isinstance(raw, str):
             raise _misfit(raw, Fault.WRONG_TYPE, "an integer as a decimal string")
-        if len(raw) > 41 or INTEGER.fullmatch(raw) is None:
+        if matched(raw) is None:
             raise DecodeError(Fault.NOT_AN_INTEGER, "", "decimal digits without sign of plus or leading zero")
         value = int(raw)
         if not low <= value <= high:
@@ -157,9 +157,9 @@ def _integer(bounds: Bounds) -> Decoder:
     return decode
 
 
-def _has_surrogate(text: str) -> bool:
-    """Whether a text holds half of a pair of UTF-16, which no UTF-8 has."""
-    return not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text)
+def _is_unicode(text: str) -> bool:
+    """Whether a text holds no half of a pair of UTF-16, which no UTF-8 has."""
+    return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _text(rules: Text) -> Decoder:
@@ -169,7 +169,8 @@ def _text(rules: Text) -> Decoder:
     def decode(raw: Any) -> str:
         if not isinstance(raw, str):
             raise _misfit(raw, Fault.WRONG_TYPE, "a string")
-        if len(raw) > longest or _has_surrogate(raw) or matched(raw) is None:
+        fits = len(raw) <= longest and (raw.isascii() or _is_unicode(raw))
+        if not fits or matched(raw) is None:
             raise DecodeError(Fault.BAD_TEXT, "", f"at most {longest} characters matching {rules.pattern}")
         return raw
 
@@ -376,14 +377,14 @@ def loads(hint: Any, data: bytes | str) -> Any:
 @rule("EVENT-10")
 def encode(value: Any) -> Any:
     """A value as it goes on the wire: integers as decimal strings, records as objects, tagged ones under their tag."""
-    kind = type(value)
+    kind: Any = type(value)
     if kind is str or value is None:
         return value
     return str(value) if kind is int else _encoder(kind)(value)
 
 
 @cache
-def _encoder(kind: type) -> Callable[[Any], Any]:
+def _encoder(kind: Any) -> Callable[[Any], Any]:
     """How values of a type go on the wire."""
     if issubclass(kind, StrEnum):
         return lambda value: value.value

@@ -556,7 +556,7 @@ NESTING = (ListMarket, SetParameters)
 @rule("EVENT-5")
 def require_in_range(record: Any) -> None:
     """Reject a record with an integer outside the bounds of its field, in field order."""
-    kind = type(record)
+    kind: Any = type(record)
     bounds = _BOUNDS.get(kind)
     for name, low, high in bounds_of(kind) if bounds is None else bounds:
         require(low <= getattr(record, name) <= high, Reason.FIELD_OUT_OF_RANGE, name)
@@ -565,8 +565,9 @@ def require_in_range(record: Any) -> None:
 @rule("EVENT-5")
 def require_all_in_range(record: Any) -> None:
     """The same for a record and the records inside it, outer fields first."""
+    kind: Any = type(record)
     require_in_range(record)
-    for name, many in nested_in(type(record)):
+    for name, many in nested_in(kind):
         part = getattr(record, name)
         for inner in part if many else (part,):
             require_all_in_range(inner)

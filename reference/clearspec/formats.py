@@ -133,7 +133,7 @@ class ObservableAccount:
 
 @dataclass(frozen=True, slots=True)
 class ObservableMarket:
-    """A market as every engine sees it; the shortfall is what final settlement could not collect (SETTLE-4)."""
+    """A market as every engine sees it; the shortfall is what final settlement could not collect (SETTLE-5)."""
 
     status: MarketStatus
     mark: PriceOrZero

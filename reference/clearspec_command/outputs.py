@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import stat
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -77,6 +76,8 @@ class Outputs:
 
     def _started(self, name: str, target: Path) -> Output:
         """Open the temporary file beside a target, or a target that is no regular file itself."""
+        import tempfile
+
         if target.is_dir():
             raise IsADirectoryError(None, "it is a directory")
         if name == STANDARD_OUTPUT:

@@ -11,7 +11,7 @@ from dataclasses import fields, replace
 from functools import cache
 from typing import Any
 
-from clearspec.events import Context, Event, Receipt
+from clearspec.events import Context, Event, Reason, Receipt
 from clearspec.funding import funding_owed, haircut_owed
 from clearspec.ledger import Kind, Posting, house, user
 from clearspec.state import FLAT, BalanceKey, MarketStatus, State, Table
@@ -58,11 +58,22 @@ class Kept(State):
             self.recent.update({str(oldest): None, **rest})
 
 
+MAKES_NO_SENSE = frozenset((
+    Reason.FIELD_OUT_OF_RANGE, Reason.UNKNOWN_ACCOUNT, Reason.UNKNOWN_POOL, Reason.UNKNOWN_FEED, Reason.UNKNOWN_MARKET,
+    Reason.ACCOUNT_EXISTS, Reason.MARKET_EXISTS, Reason.SAME_ACCOUNT, Reason.WRONG_POOL, Reason.ASSET_NOT_ACCEPTED,
+))  # fmt: skip
+"""Reasons for which an event has no effect that could be taken over, whatever an engine says of it."""
+
+
 @cache
 def unchecked() -> Callable[[State, Event], Receipt]:
     """The reference without its checks: it takes what an engine took, as far as the event makes sense at all."""
+
+    def wrapped(require: Callable[[bool, Reason, str], None]) -> Callable[[bool, Reason, str], None]:
+        return lambda holds, reason, subject: require(holds or reason not in MAKES_NO_SENSE, reason, subject)
+
     twin = Twin()
-    twin.wrap("events.require", lambda require: lambda condition, reason, subject: None)
+    twin.wrap("events.require", wrapped)
     return twin.apply
 
 
@@ -120,7 +131,7 @@ def reconcile_positions(state: State, books: Books, accounts: set[str]) -> None:
     """Give accounts the positions that follow from the engine's own fills, where these are known."""
     for (account, market), held in books.held.items():
         if account in accounts and account in state.accounts and market in state.markets:
-            unknown = market in books.vague or market in books.costless
+            unknown = not books.knows(account, market) or market in books.costless
             position = state.positions.get((account, market), FLAT)
             if not unknown and (position.size, position.cost) != (held.size, held.cost):
                 move_position(state, account, market, held.size, held.cost)
@@ -163,7 +174,10 @@ def adopt_market(state: State, market: str, part: Document) -> None:
     settlement = state.settlements[market]
     state.marks.put(market, replace(mark, price=figures.get("mark", mark.price)))
     state.open_interest.put(market, figures.get("open_interest", state.open_interest[market]))
-    state.settlements.put(market, replace(settlement, price=figures.get("settlement_price", settlement.price)))
+    price, shortfall = (figures.get(name, before) for name, before in zip(
+        ("settlement_price", "shortfall"), (settlement.price, settlement.shortfall), strict=True
+    ))  # fmt: skip
+    state.settlements.put(market, replace(settlement, price=price, shortfall=shortfall))
     funding = replace(
         funding,
         index=figures.get("funding_index", funding.index),

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby, islice
 from typing import Any, NamedTuple
 
+from clearspec import events as ev
 from clearspec.codec import DecodeError, decode, encode
 from clearspec.events import ACTION_NAMES, Event, Reason, Receipt
 from clearspec.formats import Status
@@ -29,6 +30,7 @@ from clearspec_conformance.audit.comparing import (
 )
 from clearspec_conformance.audit.figures import against_snapshot, judged_whole
 from clearspec_conformance.audit.figures import seen as figures_seen
+from clearspec_conformance.audit.follow_ups import Entry, entered
 from clearspec_conformance.audit.formats import (
     ClaimedPosting,
     ClaimedReceipt,
@@ -55,8 +57,14 @@ class Claim(NamedTuple):
     reason: str | None
     postings: Sequence[Posting] | None
     amounts: Mapping[str, int] | None
+    accounts: Sequence[str] | None
     receipt: ClaimedReceipt | None = None
     differences: tuple[Difference, ...] = ()
+
+
+def is_ranged(event: Event) -> bool:
+    """Whether the amounts of an event's receipt are figures with a range (INV-9)."""
+    return isinstance(event.action, ev.PostPrice | ev.PostBook | ev.AccrueFunding | ev.FixSettlement)
 
 
 def booked(posting: ClaimedPosting) -> Posting:
@@ -125,7 +133,8 @@ class Auditor:
         claim = self.claimed(line, wanted)
         self.tally.published[frozenset(line.receipt)] += 1
         self.tally.note(ACTION_NAMES[type(event.action)], claim.reason, claim.accepted)
-        seen = Seen(list(claim.differences), self.entered(event, claim), [])
+        told = tallies.NOTHING if claim.accepted and claim.amounts is None and is_ranged(event) else tallies.AMOUNTS
+        seen = Seen(list(claim.differences), self.entered(event, claim), [], told)
         if line.observable is not None:
             self.look(line.observable, True, seen)
         if line.figures is not None:
@@ -165,21 +174,23 @@ class Auditor:
         if agrees(raw, wanted):
             postings = wanted.postings if "postings" in raw else None
             amounts = wanted.amounts if "amounts" in raw else None
-            return Claim(wanted.accepted, wanted.reason, postings, amounts)
+            accounts = wanted.accounts if "accounts" in raw else None
+            return Claim(wanted.accepted, wanted.reason, postings, amounts, accounts)
         receipt: ClaimedReceipt = decode(ClaimedReceipt, raw, "$.receipt")
         return Claim(
             receipt.status == Status.ACCEPTED,
             receipt.reason,
             None if receipt.postings is None else [booked(posting) for posting in receipt.postings],
             receipt.amounts,
+            receipt.accounts,
             receipt,
-            receipt_differences(receipt, wanted, line.named),
+            receipt_differences(receipt, raw, wanted, line.named),
         )
 
     def entered(self, event: Event, claim: Claim) -> list[Breach]:
         """Take an event into the engine's own books."""
         if claim.accepted:
-            return self.books.enter(event, claim.postings, claim.amounts)
+            return entered(self.books, Entry(event, claim.postings, claim.amounts, claim.accounts))
         return self.books.book(claim.postings or ())
 
     # Published figures
@@ -205,17 +216,25 @@ class Auditor:
             known |= tallies.SETTLING
         if any("open_interest" in part for name, part in markets.items() if name not in self.books.vague):
             known |= tallies.INTEREST
+        if any("funding_index" in part for name, part in markets.items() if name not in self.books.debtless):
+            known |= tallies.INDICES
         if self.books.known and (document.get("pools") or any("balances" in part for part in accounts.values())):
             known |= tallies.BALANCES
-        unknown = self.books.vague
-        if any(name not in unknown for part in accounts.values() for name in part.get("positions", ())):
+        held = [(name, market) for name, part in accounts.items() for market in part.get("positions", ())]
+        if any(self.books.knows(*key) for key in held):
             known |= tallies.POSITIONS
         return known
 
     def known_now(self) -> int:
         """What is known of the engine's own numbers from its postings and fills."""
         books = self.books
-        return (tallies.POSTINGS if books.known else 0) | (0 if books.vague or books.costless else tallies.COSTS)
+        known = tallies.POSTINGS if books.known else tallies.NOTHING
+        if books.vague:
+            return known
+        known |= tallies.SIZES
+        if not books.costless:
+            known |= tallies.COSTS if books.debtless else tallies.COSTS | tallies.DEBTS
+        return known
 
     # Findings
 
@@ -270,10 +289,11 @@ class Auditor:
         """Compare a full snapshot, and go on from it."""
         self.tally.snapshots += 1
         ours = snapshot(self.state)
-        theirs = self.state if raw == ours else self.restored(raw, place)
+        same = raw == ours and not self.follows
+        theirs = self.state if same else self.restored(raw, place)
         if theirs is None:
             return
-        differing = [] if theirs is self.state else list(state_differences(ours, snapshot(theirs)))[:MOST_DIFFERENCES]
+        differing = [] if raw == ours else list(state_differences(ours, snapshot(theirs)))[:MOST_DIFFERENCES]
         base = self.blank(place)
         findings = []
         if differing:
@@ -286,16 +306,17 @@ class Auditor:
             self.follows = False
 
     def restored(self, raw: Any, place: Place) -> State | None:
-        """The state of a snapshot; ``None``, and a finding, for one that contradicts itself."""
+        """The state of a snapshot; ``None``, and a finding, for one that contradicts itself as the last one did not."""
         try:
             return restore(raw)
         except DecodeError as error:
             rule = broken_in(error)
             if not rule:
                 raise error.inside("$.snapshot") from None
-            difference = Difference(f"$.snapshot: {error.path}", error.expected, "inconsistent")
+            path = f"snapshot, {error.path}"
+            breaches = list(self.books.judged(rule, path, False, error.expected, "it does not"))
             self.tally.add(
-                [replace(self.blank(place), subject=Subject.SNAPSHOT, rule=rule, differences=told([difference]))]
+                [replace(one, subject=Subject.SNAPSHOT) for one in breach_findings(self.blank(place), breaches)]
             )
             return None
 

@@ -30,11 +30,12 @@ POSTING = re.compile(r"\$\.receipt\.postings\[(\d+)\]")
 
 
 def rule_of(differences: Sequence[Difference], event: Event, wanted: Receipt, claimed: ClaimedReceipt | None) -> str:
-    """The rule behind the first of some differences."""
-    path = differences[0].path
-    if path in ("$.receipt.status", "$.receipt.reason"):
+    """The rule behind some differences: of the verdict, else of the first posting, else of the first of all."""
+    paths = [one.path for one in differences]
+    path = paths[0]
+    if "$.receipt.status" in paths or "$.receipt.reason" in paths:
         return verdict_rule(event, wanted, claimed)
-    posting = POSTING.match(path)
+    posting = next((found for found in map(POSTING.match, paths) if found is not None), None)
     if posting is not None:
         return posting_rule(int(posting[1]), event, wanted, claimed)
     if path.startswith("$.receipt"):

@@ -9,7 +9,7 @@ word. What it does not publish is not known, and every check says after how many
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -58,8 +58,7 @@ class MarketBook:
 
     ``net`` is the sum of sizes and of the settled residual (INV-5), ``gap`` the sum of INV-7; both are 0 in a sound
     engine. ``price`` is the settlement price, ``index`` the funding index. ``unknown`` are the accounts whose positions
-    are not known since a default, ``blind`` says that any account may be among them. Costs, and so the gap, are known
-    while ``costs``, what is owed while ``debts``.
+    are not known since a default, ``blind`` says that any account may be among them.
     """
 
     pool: str
@@ -70,18 +69,6 @@ class MarketBook:
     price: int = 0
     unknown: set[str] = field(default_factory=set)
     blind: bool = False
-    costs: bool = True
-    debts: bool = True
-
-    @property
-    def sized(self) -> bool:
-        """Whether every size is known."""
-        return not self.blind and not self.unknown
-
-    @property
-    def sound(self) -> bool:
-        """Whether every cost and debt is known too."""
-        return self.sized and self.costs and self.debts
 
 
 def ledger_name(key: BalanceKey) -> str:
@@ -97,7 +84,11 @@ def cost_in_bounds(size: int, cost: int) -> bool:
 
 
 class Books:
-    """What is known of the engine's state from its own word; ``known``: every event so far came with its postings."""
+    """What is known of the engine's state from its own word.
+
+    ``known``: every event so far came with its postings. ``vague`` are the markets in which not every size is known,
+    ``costless`` those in which not every cost is, ``debtless`` those in which not all that positions owe is.
+    """
 
     def __init__(self, state: State) -> None:
         self.broken: set[tuple[str, str]] = set()
@@ -118,6 +109,9 @@ class Books:
             self.held[account, market] = Held(position.size, position.cost, book.index, debt)
             self.open[account] += position.size != 0
         self.known = True
+        self.vague: set[str] = set()
+        self.costless: set[str] = set()
+        self.debtless: set[str] = set()
         self.broken.clear()
 
     def judged(self, rule: str, path: str, holds: bool, expected: Any, got: Any) -> Iterator[Breach]:
@@ -137,11 +131,6 @@ class Books:
                 found[f"{pool} {kind}"] = self.balances.get((asset, pool, kind, ""), 0)
             found[f"{pool} {LOSS}"] = -self.balances.get((asset, pool, LOSS, ""), 0)
         return found
-
-    @property
-    def sized(self) -> bool:
-        """Whether the size of every position is known."""
-        return all(book.sized for book in self.markets.values())
 
     # Postings
 
@@ -181,13 +170,31 @@ class Books:
 
     def is_flat(self, account: str) -> bool:
         """Whether an account is known to hold no lots, so that its settlement balance owes nothing."""
-        unknown = any(book.blind or account in book.unknown for book in self.markets.values())
-        return not unknown and not self.open[account]
+        return not self.open[account] and all(self.knows(account, market) for market in self.vague)
 
     def knows(self, account: str, market: str) -> bool:
         """Whether the size of a position is known."""
         book = self.markets.get(market)
         return book is not None and not book.blind and account not in book.unknown
+
+    def is_sound(self, market: str) -> bool:
+        """Whether sizes, costs and debts of a market are all known."""
+        return not (market in self.vague or market in self.costless or market in self.debtless)
+
+    def lose(self, market: str, accounts: Iterable[str] | None) -> None:
+        """The positions of some accounts (``None``: of any) are not known from here on."""
+        book = self.markets[market]
+        book.unknown.update(accounts or ())
+        book.blind = book.blind or accounts is None
+        self.vague.add(market)
+        self.debtless.add(market)
+
+    def learn(self, account: str, market: str) -> None:
+        """The position of an account is known again."""
+        book = self.markets[market]
+        book.unknown.discard(account)
+        if not book.unknown and not book.blind:
+            self.vague.discard(market)
 
     def settle(self, account: str, market: str) -> None:
         """The position pays what it owes."""
@@ -207,9 +214,9 @@ class Books:
             return
         path = f"positions.{account}.{market}"
         yield from self.judged("INV-9", f"{path}.size", -SIZE_MAX <= size <= SIZE_MAX, f"at most {SIZE_MAX} lots", size)
-        if book.costs:
+        if market not in self.costless:
             holds = cost_in_bounds(size, cost)
-            yield from self.judged("INV-12", f"{path}.cost", holds, f"the sign of {size} lots, at most {PRICE_MAX} each", cost)
+            yield from self.judged("INV-12", f"{path}.cost", holds, f"a cost of {size} lots", cost)
 
     def balanced(self, market: str) -> Iterator[Breach]:
         """The sums over a market that can be taken now: sizes (INV-5), clearing (INV-7), and with it solvency (INV-11).
@@ -218,13 +225,14 @@ class Books:
         the gaps of the pool's markets.
         """
         book, path = self.markets[market], f"markets.{market}"
-        if book.sized:
-            yield from self.judged("INV-5", f"{path}.sizes", book.net == 0, 0, book.net)
-        if book.sound and self.known:
+        if market in self.vague or not (book.net or book.gap or self.broken):
+            return
+        yield from self.judged("INV-5", f"{path}.sizes", book.net == 0, 0, book.net)
+        if self.known and self.is_sound(market):
             yield from self.judged("INV-7", f"{path}.clearing", book.gap == 0, 0, book.gap)
-            others = [other for other in self.markets.values() if other.pool == book.pool]
-            if all(other.sound for other in others) and not any(other.net for other in others):
-                gap = -sum(other.gap for other in others)
+            rows = [(name, other) for name, other in self.markets.items() if other.pool == book.pool]
+            if all(self.is_sound(name) and not other.net for name, other in rows):
+                gap = -sum(other.gap for _, other in rows)
                 yield from self.judged("INV-11", f"pools.{book.pool}.claims", gap == 0, 0, gap)
 
     def indexed(self, market: str, index: int) -> Iterator[Breach]:

@@ -18,10 +18,10 @@ from clearspec.state import State
 from clearspec_conformance.audit.formats import ClaimedReceipt, Figures, WholeFigures
 from clearspec_conformance.verdicts import MOST_DIFFERENCES, Difference, differences
 
-COMPARED = ("id", "sequence", "time", "action", "status", "reason", "amounts", "postings")
+COMPARED = ("id", "sequence", "time", "action", "status", "reason", "rule", "amounts", "postings")
 """Fields of a receipt on which engines are compared."""
 
-NOT_COMPARED = ("rule", "subject", "accounts")
+NOT_COMPARED = ("subject", "accounts")
 """Fields that an engine may fill in its own way."""
 
 
@@ -67,12 +67,18 @@ def agrees(raw: Any, wanted: Receipt) -> bool:
     return True
 
 
-def receipt_differences(claimed: ClaimedReceipt, wanted: Receipt, named: bool) -> tuple[Difference, ...]:
+NULL_IS_SAID = ("reason", "rule")
+"""Fields in which null is a word of its own: there is none, for the event was accepted."""
+
+
+def receipt_differences(
+    claimed: ClaimedReceipt, raw: Mapping[str, Any], wanted: Receipt, named: bool
+) -> tuple[Difference, ...]:
     """Where a published receipt differs; with ``named`` only those amounts count that it names."""
     expected, got = {}, {}
     for name in COMPARED:
         value = getattr(claimed, name)
-        if value is not None or name == "reason":
+        if value is not None or (name in raw and name in NULL_IS_SAID):
             expected[name], got[name] = encode(FIELDS[name](wanted)), encode(value)
     if named and "amounts" in got:
         expected["amounts"] = {name: part for name, part in expected["amounts"].items() if name in got["amounts"]}

@@ -14,7 +14,10 @@ from clearspec.codec import Misfit
 NUMBER = re.compile(r"[+-]?[0-9]{1,60}(?:\.[0-9]{1,60})?(?:[eE][+-]?[0-9]{1,2})?", re.ASCII)
 """Numbers that are read, exactly; a longer one is refused before it costs anything."""
 
-KEYS = ("from", "value", "default", "otherwise", "values", "times", "round", "strip", "prefix", "form", "type")
+KEYS = (
+    "from", "value", "default", "otherwise", "values", "times", "round", "strip", "prefix", "split", "part", "form",
+    "type",
+)  # fmt: skip
 """Keys of a field."""
 
 ROUNDINGS = ("exact", "down", "up")
@@ -156,6 +159,8 @@ class Field:
     rounding: str = "exact"
     strip: str = ""
     prefix: str = ""
+    separator: str = ""
+    place: int = 0
     dated: bool = False
 
     def get(self, scope: Scope) -> Any:
@@ -167,10 +172,18 @@ class Field:
         raw = ABSENT if self.fixed is not None else found_at(scope, self.path)
         if self.form == "whole":
             return None if raw is ABSENT else raw
-        text = self.fixed if self.fixed is not None else self.default if raw is ABSENT else self.named(text_of(raw))
+        found = None if raw is ABSENT else self.piece(text_of(raw))
+        text = self.fixed if self.fixed is not None else self.default if found is None else self.named(found)
         if text is None or self.form != "integer":
             return text
         return self.scaled(seconds_of(text) if self.dated else text, scope)
+
+    def piece(self, text: str) -> str | None:
+        """The part of a text between its separators; ``None`` where it has fewer."""
+        if not self.separator:
+            return text
+        pieces = text.split(self.separator)
+        return pieces[self.place] if self.place < len(pieces) else None
 
     def named(self, text: str) -> str:
         """A text after its renaming."""
@@ -214,7 +227,7 @@ def texts(raw: Any, where: str) -> dict[str, str]:
 
 def fraction_of(raw: Any, where: str) -> Fraction:
     """A factor: a whole number, or two with a stroke between them."""
-    text = plain_text(raw, where)
+    text = str(raw) if isinstance(raw, str | int) else ""
     if re.fullmatch(r"[1-9][0-9]{0,39}(?:/[1-9][0-9]{0,39})?", text, re.ASCII) is None:
         raise MappingFault(where, 'a factor such as 100 or "1/1000"')
     return Fraction(text)
@@ -235,6 +248,20 @@ def chosen(raw: Any, where: str, among: tuple[str, ...]) -> str:
     if raw not in among:
         raise MappingFault(where, f"one of {', '.join(among)}")
     return str(raw)
+
+
+def separator_of(raw: Any, where: str) -> str:
+    """What stands between the parts of a text."""
+    if not isinstance(raw, str) or not raw:
+        raise MappingFault(where, "a text such as a colon")
+    return raw
+
+
+def number_from_one(raw: Any, where: str) -> int:
+    """The place of a part, which people count from 1, counted from 0."""
+    if not isinstance(raw, int) or not 1 <= raw <= 99:
+        raise MappingFault(where, "the number of a part, from 1")
+    return raw - 1
 
 
 Read = Callable[[Any, str], Any]
@@ -270,6 +297,8 @@ def made_field(raw: Mapping[str, Any], where: str, form: str) -> Field:
         "round": ("rounding", lambda part, place: chosen(part, place, ROUNDINGS)),
         "strip": ("strip", plain_text),
         "prefix": ("prefix", plain_text),
+        "split": ("separator", separator_of),
+        "part": ("place", number_from_one),
         "form": ("dated", lambda part, place: bool(chosen(part, place, FORMS))),
     }
     given = {name: part for name, part in raw.items() if name in readers}

@@ -10,7 +10,7 @@ from clearspec import events as ev
 from clearspec.events import Event
 from clearspec.ledger import Posting
 from clearspec.numerics import PRICE_MAX
-from clearspec_conformance.audit.books import CLEARING, LOSS, Books, Breach, Held, MarketBook, realised
+from clearspec_conformance.audit.books import CLEARING, LOSS, REALISED, Books, Breach, MarketBook, realised
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +43,16 @@ def filled(books: Books, entry: Entry, market: str, fills: Iterable[tuple[str, i
     if book is None:
         return
     if entry.postings is None or any(not posting.cause for posting in entry.postings):
-        book.costs = False
+        books.costless.add(market)
     gains = realised(entry.postings or (), market)
     for account, delta in fills:
         books.settle(account, market)
         position = books.position(account, market)
-        yield from books.put(
-            account, market, position.size + delta, position.cost + delta * price + gains.get(account, 0)
-        )
+        size, cost = position.size + delta, position.cost + delta * price + gains.get(account, 0)
+        yield from books.put(account, market, size, cost)
+        if books.knows(account, market) and market not in books.costless:
+            path = f"positions.{account}.{market}.cost"
+            yield from books.judged(REALISED, path, size != 0 or cost == 0, "0 once it is closed", cost)
 
 
 def follow_open_account(books: Books, entry: Entry, action: ev.OpenAccount) -> Iterator[Breach]:
@@ -77,7 +79,7 @@ def follow_liquidate(books: Books, entry: Entry, action: ev.Liquidate) -> Iterat
     if book is None:
         return iter(())
     if "closed" not in amounts or "price" not in amounts or not books.knows(action.account, action.market):
-        book.unknown |= {action.account, action.liquidator}
+        books.lose(action.market, (action.account, action.liquidator))
         return iter(())
     size = books.position(action.account, action.market).size
     taken = amounts["closed"] if size > 0 else -amounts["closed"]
@@ -86,19 +88,23 @@ def follow_liquidate(books: Books, entry: Entry, action: ev.Liquidate) -> Iterat
 
 
 def follow_default(books: Books, entry: Entry, action: ev.ResolveDefault) -> Iterator[Breach]:
-    """Receipts name the accounts that were torn up, not their lots: one alone takes all, of several nothing is known."""
-    markets = [name for (owner, name), held in books.held.items() if owner == action.account and (held.size or held.cost)]
+    """Receipts name the accounts that were torn up, not their lots: one alone takes all, of several none is known."""
+    held = [(market, books.held.get((action.account, market))) for market in books.markets]
+    markets = [market for market, position in held if position is not None and (position.size or position.cost)]
     others = None if entry.accounts is None else [name for name in entry.accounts if name != action.account]
     for market in markets:
-        book = books.markets[market]
-        if others is None:
-            book.blind = True
-        elif len(others) == 1 and len(markets) == 1 and entry.postings is not None and book.sound:
+        if others is not None and len(others) == len(markets) == 1 and entry.postings and books.is_sound(market):
             yield from taken_over(books, entry, action.account, others[0], market)
-            yield from books.balanced(market)
         else:
-            book.unknown |= {action.account, *others}
-            book.debts = False
+            books.lose(market, None if others is None else (action.account, *others))
+    # What a haircut pays out of clearing its positions owe from then on, and which of them is not published.
+    for posting in entry.postings or ():
+        market = posting.debit[3]
+        if posting.cause == "FALL-9" and posting.debit[2] == CLEARING and posting.amount and market in books.markets:
+            books.markets[market].gap += posting.amount
+            books.debtless.add(market)
+    for market in markets:
+        yield from books.balanced(market)
 
 
 def taken_over(books: Books, entry: Entry, account: str, other: str, market: str) -> Iterator[Breach]:
@@ -110,16 +116,6 @@ def taken_over(books: Books, entry: Entry, account: str, other: str, market: str
     size, cost = theirs.size + mine.size, theirs.cost + mine.cost + gains.get(account, 0) + gains.get(other, 0)
     yield from books.put(account, market, 0, 0)
     yield from books.put(other, market, size, cost)
-    # What a haircut pays out of clearing its positions owe from then on, and which of them is not published.
-    paid = sum(posting.amount for posting in entry.postings or () if is_haircut(posting, market))
-    book = books.markets[market]
-    book.gap += paid
-    book.debts = book.debts and not paid
-
-
-def is_haircut(posting: Posting, market: str) -> bool:
-    """Whether a posting pays a gains haircut out of a market's clearing account."""
-    return posting.cause == "FALL-9" and (posting.debit[2], posting.debit[3]) == (CLEARING, market)
 
 
 def follow_accrual(books: Books, entry: Entry, action: ev.AccrueFunding) -> Iterator[Breach]:
@@ -128,7 +124,7 @@ def follow_accrual(books: Books, entry: Entry, action: ev.AccrueFunding) -> Iter
     if book is None:
         return iter(())
     if "index_step" not in amounts:
-        book.debts = False
+        books.debtless.add(action.market)
         return iter(())
     return books.indexed(action.market, book.index + amounts["index_step"])
 
@@ -139,7 +135,7 @@ def follow_fix(books: Books, entry: Entry, action: ev.FixSettlement) -> Iterator
     if book is None:
         return iter(())
     if price is None:
-        book.costs = False
+        books.costless.add(action.market)
         return iter(())
     book.price = price
     path = f"markets.{action.market}.settlement_price"
@@ -152,7 +148,7 @@ def follow_settlement(books: Books, entry: Entry, action: ev.SettlePosition) -> 
     if book is None:
         return
     if "claim" not in amounts and not {"loss", "collected"} <= amounts.keys():
-        book.costs = False
+        books.costless.add(action.market)
     size = books.position(action.account, action.market).size
     books.settle(action.account, action.market)
     yield from books.put(action.account, action.market, 0, -amounts.get("claim", 0))
@@ -169,7 +165,7 @@ def follow_claim(books: Books, entry: Entry, action: ev.PayClaim) -> Iterator[Br
     if book is None:
         return
     if not {"claim", "paid"} <= amounts.keys():
-        book.costs = False
+        books.costless.add(action.market)
     yield from books.put(action.account, action.market, 0, 0)
     book.gap -= amounts.get("claim", 0) - amounts.get("paid", 0)
 

@@ -77,6 +77,7 @@ class MarketFigures:
     haircut_long: Index | None = None
     haircut_short: Index | None = None
     settlement_price: PriceOrZero | None = None
+    shortfall: Wide | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,11 +216,13 @@ class FindingRecord:
 class CheckRecord:
     """A check on the engine's own numbers: after how many events it was made, and why not after the others.
 
-    At every full snapshot it is made as well, which ``at_snapshots`` counts.
+    At every full snapshot it is made as well, which ``at_snapshots`` counts. ``limits`` is what of the sentence a check
+    without a full snapshot does not cover.
     """
 
     id: Id
     sentence: Prose
+    limits: Prose
     checked: Count
     at_snapshots: Count
     not_checked: Mapping[Prose, Count]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -13,7 +15,6 @@ from clearspec.events import ROLES, Event, Genesis, Reason
 from clearspec_command.display import plain
 from clearspec_command.failures import BadInput
 from clearspec_command.inputs import read_bytes
-from clearspec_command.places import line_of
 from clearspec_conformance.audit.converting import (
     ABSENT,
     KEYS,
@@ -64,6 +65,7 @@ FIGURES: dict[str, tuple[str, ...]] = {
         name: ("markets", "{market}", name)
         for name in (
             "status", "mark", "open_interest", "funding_index", "haircut_long", "haircut_short", "settlement_price",
+            "shortfall",
         )
     },
     **{
@@ -252,6 +254,30 @@ class Reader:
         forms = dict.fromkeys(ids, "text") | {"value": "text" if name == "status" else "integer"}
         found = self.fields(table, where, forms)
         return FigureRule(each, FIGURES[name], found, found.pop("value"))
+
+
+HEADER = re.compile(r"\s*(\[\[?)\s*([A-Za-z0-9_.-]+)\s*\]")
+KEY = re.compile(r"\s*([A-Za-z0-9_.-]+)\s*=")
+STEP = re.compile(r"\.([^.\[\]]+)|\[([0-9]+)\]")
+
+
+def line_of(text: str, path: str) -> int:
+    """The line of the header or key that lies deepest on a path such as ``$.figures[1].value``; 0 if there is none."""
+    wanted = [name or number for name, number in STEP.findall(path)]
+    counts: Counter[str] = Counter()
+    table: list[str] = []
+    found = (0, 0)
+    for number, line in enumerate(text.splitlines(), start=1):
+        header, key = HEADER.match(line), KEY.match(line)
+        here = table
+        if header is not None:
+            here = table = header[2].split(".") + ([str(counts[header[2]])] if header[1] == "[[" else [])
+            counts[header[2]] += 1
+        elif key is not None:
+            here = table + key[1].split(".")
+        if (header or key) and here == wanted[: len(here)]:
+            found = max(found, (len(here), number), key=lambda place: place[0])
+    return found[1]
 
 
 class Mapped:

@@ -84,6 +84,23 @@ def zstd_reader(stream: IO[bytes]) -> Any:
     return zstd.ZstdFile(stream, options={zstd.DecompressionParameter.window_log_max: WIDEST_WINDOW})
 
 
+class Unpacked(io.RawIOBase):
+    """What a decompressor has ready, so that all that stands before a damaged place is read before it is met."""
+
+    def __init__(self, stream: Any) -> None:
+        self.stream = stream
+
+    def readable(self) -> bool:
+        """It can be read."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Read what is ready, at most as much as fits."""
+        data = self.stream.read1(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+
 @contextmanager
 def opened(path: Path, layout: Layout) -> Iterator[IO[bytes]]:
     """The text of a log, decompressed as it is read.
@@ -97,9 +114,9 @@ def opened(path: Path, layout: Layout) -> Iterator[IO[bytes]]:
         raise unreadable(path, error) from None
     with stream:
         if layout == Layout.GZIP:
-            yield io.BufferedReader(gzip.GzipFile(fileobj=stream), BUFFER)
+            yield io.BufferedReader(Unpacked(gzip.GzipFile(fileobj=stream)), BUFFER)
         elif layout == Layout.ZSTD:
-            yield io.BufferedReader(zstd_reader(stream), BUFFER)
+            yield io.BufferedReader(Unpacked(zstd_reader(stream)), BUFFER)
         else:
             yield stream
 

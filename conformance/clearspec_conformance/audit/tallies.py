@@ -21,67 +21,83 @@ OTHER = "other"
 """Stands for every reason that is none of the spec's."""
 
 
-NOTHING, POSTINGS, COSTS, WHOLE, SETTLING, INTEREST, BALANCES, POSITIONS = 0, 1, 2, 4, 8, 16, 32, 64
-"""What is known of the engine's own numbers after an event, or was compared with them; flags, added up.
+NOTHING, POSTINGS, SIZES, COSTS, DEBTS, AMOUNTS = 0, 1, 2, 4, 8, 16
+"""What is known of the engine's own numbers after an event; flags, added up.
 
-All postings so far; all costs of positions; a whole observable snapshot; a market in final settlement in it; open
-interest, balances, positions that could be compared with what the engine's postings and fills lead to.
+All postings so far; the sizes of all positions; their costs too; what they owe too; the amounts of the event.
+"""
+
+WHOLE, SETTLING, INTEREST, BALANCES, POSITIONS, INDICES = 32, 64, 128, 256, 512, 1024
+"""What it published beside its receipt; flags too.
+
+A whole observable snapshot; with a market in final settlement; open interest, balances, positions or funding indices
+that could be compared with what its own postings, fills and steps lead to.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A check on the engine's own numbers: what suffices for it, and what to say where it could not be made.
+    """A check on the engine's own numbers: what suffices for it, what to say where it could not be made, its limits.
 
-    ``any_of`` are alternatives, each a set of what must be known; ``but`` is what makes it impossible all the same.
+    ``any_of`` are alternatives, each a set of what must be known. With ``sums`` a market in final settlement keeps a
+    whole observable snapshot from sufficing.
     """
 
     id: str
     sentence: str
     any_of: tuple[int, ...]
     lacking: str
-    but: int = NOTHING
-    because: str = ""
+    limits: str = ""
+    sums: bool = False
 
     def made(self, known: int) -> bool:
         """Whether the check was made after an event of which this was known."""
-        return any(part & known == part for part in self.any_of) and not known & self.but
+        return any(part & known == part and not self.is_hindered(part, known) for part in self.any_of)
+
+    def is_hindered(self, part: int, known: int) -> bool:
+        """Whether what a market in final settlement does not publish stands in the way."""
+        return self.sums and bool(part & WHOLE and known & SETTLING)
 
     def why_not(self, known: int) -> str:
         """Why it was not made."""
-        return self.because if known & self.but and any(part & known == part for part in self.any_of) else self.lacking
+        hindered = any(part & known == part and self.is_hindered(part, known) for part in self.any_of)
+        return UNSETTLED if hindered else self.lacking
 
 
 SENTENCES = {entry.id: entry.sentence for entry in INVARIANTS}
+UNSETTLED = "a market is in final settlement, whose settled residual is not published"
 NO_POSTINGS = "not all postings are published"
 NO_WHOLE = "no whole observable snapshot is published"
-UNSETTLED = "a market is in final settlement, whose residual and shortfall are not published (other pools are checked)"
+NO_SIZES = "sizes are not known: a default does not tell who lost how many lots"
+NO_DEBTS = "what positions owe is not known, after a default or without postings, amounts and causes"
 
 
-def _check(identifier: str, any_of: tuple[int, ...], lacking: str, but: int = NOTHING) -> Check:
-    return Check(identifier, SENTENCES[identifier], any_of, lacking, but, UNSETTLED if but else "")
+def _check(identifier: str, any_of: tuple[int, ...], lacking: str, limits: str = "", sums: bool = False) -> Check:
+    return Check(identifier, SENTENCES[identifier], any_of, lacking, limits, sums)
 
 
 CHECKS = (
-    _check("INV-1", (POSTINGS,), NO_POSTINGS),
+    _check("INV-1", (POSTINGS,), NO_POSTINGS, "a posting has two sides by its form"),
     _check("INV-2", (POSTINGS, WHOLE), NO_POSTINGS),
     _check("INV-3", (POSTINGS, WHOLE), NO_POSTINGS),
     _check("INV-4", (POSTINGS, WHOLE), NO_POSTINGS),
-    _check("INV-5", (WHOLE,), NO_WHOLE, SETTLING),
-    _check("INV-6", (WHOLE, INTEREST), "no open interest is published, or a default left sizes unknown"),
-    _check("INV-7", (WHOLE | POSTINGS,), "it takes postings and a whole observable snapshot", SETTLING),
-    _check("INV-8", (WHOLE,), NO_WHOLE),
-    _check("INV-9", (WHOLE,), NO_WHOLE),
+    _check("INV-5", (WHOLE, SIZES), NO_SIZES, sums=True),
+    _check("INV-6", (WHOLE, INTEREST), "no open interest is published with sizes that are known"),
+    _check("INV-7", (WHOLE | POSTINGS, POSTINGS | DEBTS), NO_DEBTS, "from observable snapshots summed over a pool"),
+    _check("INV-8", (WHOLE,), NO_WHOLE, "the list itself is seen in full snapshots alone"),
+    _check("INV-9", (WHOLE, AMOUNTS | SIZES), "amounts are not published, or sizes are not known",
+           "marks between book samples and the carried remainder are seen in full snapshots alone"),
     _check("INV-10", (WHOLE,), NO_WHOLE),
-    _check("INV-11", (WHOLE,), NO_WHOLE, SETTLING),
-    _check("INV-12", (WHOLE, COSTS), "costs do not follow from what is published (a default does not tell who was torn up)"),
+    _check("INV-11", (WHOLE, POSTINGS | DEBTS), NO_DEBTS, "from postings as minus the gaps of INV-7"),
+    _check("INV-12", (WHOLE, COSTS), NO_SIZES),
     Check("LEDG-3", "A published balance is the sum of the engine's own postings.", (BALANCES,),
-          "no balance is published that its postings lead to"),
-    Check("TRADE-1", "A published position is what the engine's own fills lead to.", (POSITIONS,),
-          "no position is published that its fills lead to"),
+          "no balance is published that its postings lead to", "a balance net of funding or haircut counts in INV-7"),
+    Check("TRADE-1", "A position is what the engine's own fills lead to; closed, it has no cost.", (POSITIONS, COSTS),
+          NO_SIZES),
+    Check("FUND-4", "A published funding index is the sum of the steps that the engine reported.", (INDICES,),
+          "no funding index is published"),
 )  # fmt: skip
-"""Every check on the engine's own numbers. INV-7 is summed over a pool; INV-8 and INV-9 lack what only a full snapshot
-shows (the list of an account's markets; funding's carried remainder)."""
+"""Every check on the engine's own numbers."""
 
 
 @dataclass(slots=True)
@@ -166,7 +182,9 @@ def check_records(tally: Tally) -> tuple[CheckRecord, ...]:
             else:
                 lacking[check.why_not(known)] += count
         broken = tally.broken[check.id]
-        records.append(CheckRecord(check.id, check.sentence, checked, tally.snapshots, dict(lacking), broken))
+        records.append(
+            CheckRecord(check.id, check.sentence, check.limits, checked, tally.snapshots, dict(lacking), broken)
+        )
     return tuple(records)
 
 

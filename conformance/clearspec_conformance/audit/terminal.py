@@ -76,7 +76,8 @@ def print_finding(console: Console, one: FindingRecord) -> None:
 def why_not(check: CheckRecord) -> str:
     """Why a check was not made, and how often."""
     rows = sorted(check.not_checked.items(), key=lambda row: -row[1])
-    return "; ".join(f"{count:,} not: {reason}" for reason, count in rows)
+    parts = [f"{count:,} not: {reason}" for reason, count in rows]
+    return "; ".join([*parts, *([f"({check.limits})"] if check.limits else [])])
 
 
 def print_checks(console: Console, report: AuditReport) -> None:
@@ -84,7 +85,7 @@ def print_checks(console: Console, report: AuditReport) -> None:
     table = Table(box=None, pad_edge=False, header_style="dim")
     for name, justify in (("check", "left"), ("events", "right"), ("snapshots", "right"), ("broken", "right")):
         table.add_column(name, justify=justify)  # type: ignore[arg-type]
-    table.add_column("not checked", overflow="fold")
+    table.add_column("not checked, and limits", overflow="fold")
     for check in report.checks:
         broken = Text(f"{check.broken:,}", "red" if check.broken else "dim")
         table.add_row(check.id, f"{check.checked:,}", f"{check.at_snapshots:,}", broken, Text(why_not(check), "dim"))
@@ -112,7 +113,8 @@ def print_report(console: Console, report: AuditReport) -> None:
     if lacking(report):
         console.print(Text(lacking(report), "dim"))
     if report.skipped:
-        console.print(Text(f"{report.skipped:,} lines skipped, as the mapping says", "yellow"))
+        lines = "line" if report.skipped == 1 else "lines"
+        console.print(Text(f"{report.skipped:,} {lines} skipped, as the mapping says", "yellow"))
     if report.findings:
         console.print(Text(f"clearspec explain {report.findings[0].rule} shows the rule", "dim"))
     console.print(Text(verdict_line(report), "green" if report.passed else "red"))

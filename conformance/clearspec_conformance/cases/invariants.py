@@ -459,8 +459,8 @@ def a_replayed_event_changes_nothing(box: Recorder) -> None:
     box.trade("a", "b", 5, 1_000)
     box.do("b", ev.Withdraw("b", "USD", 500))
     for number in (5, 2, 0):  # the fill, the deposit, the price are the sixth, third and first event
-        box.send(box.steps[number].event, Reason.DUPLICATE_EVENT)
-    withdrawal = box.steps[6].event
+        box.send(box.event(number), Reason.DUPLICATE_EVENT)
+    withdrawal = box.event(6)
     box.send(withdrawal, Reason.DUPLICATE_EVENT)
     box.send(replace(withdrawal, sequence=100), Reason.DUPLICATE_EVENT)
     box.sequence = 7

@@ -463,3 +463,21 @@ def steps_are_bounded_by_4096(box: Recorder) -> None:
         listing = replace(LISTING, market=name, parameters=replace(MARKET, mark=mark))
         box.do("admin", ev.ListMarket(listing), expect)
     box.hand("observable.markets.B.open_interest", 0, "listed: 4095 s of one-second steps and one more are 4096")
+
+
+kernel_case(
+    "numerics-bounded-equity-001",
+    "NUM-9",
+    kernel="bounded_equity",
+    bug="an equity enters a product as it is, or is clamped on one side, or to one more or less",
+    effect="funding owed up to 2^101, times a requirement, leaves 128 bits: the deepest debtor is the safest account",
+    calls=[
+        ({"equity": value}, {"equity": value})
+        for value in (0, 1, -1, 2**64 - 1, 2**64, -(2**64) + 1, -(2**64))
+    ] + [
+        ({"equity": 2**64 + 1}, {"equity": 2**64}),
+        ({"equity": 2**126}, {"equity": 2**64}),
+        ({"equity": -(2**64) - 1}, {"equity": -(2**64)}),
+        ({"equity": -(2**126)}, {"equity": -(2**64)}),
+    ],
+)  # fmt: skip

@@ -35,12 +35,13 @@ from clearspec_conformance.situations import (
     with_ether,
     world,
 )
-from clearspec_conformance.vectors import Recorder, case
+from clearspec_conformance.vectors import Recorder, case, kernel_case
 
 CRITICAL = Importance.CRITICAL
 INSURANCE, OWN, TEAR_UP, GAINS = Layer.INSURANCE_FUND, Layer.SKIN_IN_THE_GAME, Layer.TEAR_UP, Layer.GAINS_HAIRCUT
 FUTURE = world(future())
 MARKET = "observable.markets.FUT"
+SHORTFALL = f"{MARKET}.shortfall"
 
 
 def settled_price(market: str = "FUT") -> str:
@@ -763,6 +764,55 @@ def one_atom_is_missing(box: Recorder) -> None:
     box.hand(cash("d"), 0, "1099 - 1099")
 
 
+@case(
+    "settlement-shortfall-004",
+    "SETTLE-5",
+    "SETTLE-6",
+    "INV-11",
+    bug="what the second loser cannot bear replaces what the first could not, or claims that are cut stay open",
+    effect="a house publishes less than it owes, or owes for ever what nobody can claim",
+    importance=CRITICAL,
+    start=FUTURE,
+)
+def the_shortfall_adds_up_and_is_borne(box: Recorder) -> None:
+    enter(box, w=10_000, v=10_000, d=1000, e=1070)
+    box.trade("d", "w", 10, 1000, "FUT")
+    box.trade("e", "v", 10, 1000, "FUT")
+    box.drive(890)
+    fix(box)
+    settle(box, "d")
+    box.hand(SHORTFALL, 100, "1100 - 1000")
+    settle(box, "e")
+    box.hand(SHORTFALL, 130, "100 + 1100 - 1070")
+    settle(box, "w", "v")
+    pay(box, "w")
+    box.hand(amount("paid"), 1035, "1100 x 2070 / 2200")
+    box.hand(SHORTFALL, 65, "130 - (1100 - 1035)")
+    pay(box, "v")
+    box.hand(SHORTFALL, 0, "65 - 65: borne by those who won")
+
+
+@case(
+    "settlement-shortfall-005",
+    "SETTLE-5",
+    "INV-11",
+    bug="what a fund pays stays in the shortfall too",
+    effect="the same atoms are missing twice in the sum that an auditor makes",
+    importance=CRITICAL,
+    start=FUTURE,
+)
+def the_shortfall_is_what_nobody_else_bears(box: Recorder) -> None:
+    insure(box, 40)
+    expired(box)
+    settle(box, "d")
+    box.hand(amount("funds"), 40, "of 100 that are missing")
+    box.hand(SHORTFALL, 60, "1100 - 1000 - 40")
+    settle(box, "w")
+    pay(box, "w")
+    box.hand(amount("paid"), 1040, "1000 + 40")
+    box.hand(SHORTFALL, 0, "60 - (1100 - 1040)")
+
+
 def drawn_in_order(number: int, layers: tuple[Layer, ...], insurance: int, skin: int) -> None:
     """Register the vector of a pool whose layers are these; each fund holds 60, and 100 are missing."""
 
@@ -1445,3 +1495,35 @@ def a_delisted_market_settles_at_the_average(box: Recorder) -> None:
     settle(box, "w", "d", market=PERP)
     pay(box, "w", PERP)
     box.hand(amount("paid"), 900, "10 x 90")
+
+
+def shared(loss: int, deficit: int, losses: int) -> dict[str, int]:
+    """Arguments of the part of a loss that an account cannot bear."""
+    return {"loss": loss, "deficit": deficit, "losses": losses}
+
+
+kernel_case(
+    "settlement-uncollectable-001",
+    "SETTLE-5",
+    "NUM-9",
+    kernel="uncollectable",
+    bug="the part of a deficit is rounded up, exceeds its loss, or is split before the deficit is clamped to 2^62",
+    effect="more is missing than the account owes, and the winners bear it",
+    calls=[
+        # deficit x loss over losses, rounded down, at most the loss
+        (shared(50, 30, 280), {"missing": 5}),  # 1500 / 280 = 5.36
+        (shared(230, 25, 230), {"missing": 25}),
+        (shared(7, 39, 40), {"missing": 6}),  # 273 / 40 = 6.825
+        (shared(7, 40, 40), {"missing": 7}),
+        (shared(7, 41, 40), {"missing": 7}),
+        (shared(200, 300, 200), {"missing": 200}),
+        (shared(200, 0, 200), {"missing": 0}),
+        (shared(0, 5, 10), {"missing": 0}),
+        (shared(0, 5, 0), {"missing": 0}),
+        # 2^62 x 2^57 / 2^63 = 2^56, whatever the deficit is beyond 2^62
+        (shared(2**57, 2**62 - 64, 2**63), {"missing": 2**56 - 1}),
+        (shared(2**57, 2**62, 2**63), {"missing": 2**56}),
+        (shared(2**57, 2**62 + 64, 2**63), {"missing": 2**56}),
+        (shared(2**57, 2**126, 2**63), {"missing": 2**56}),
+    ],
+)

@@ -134,6 +134,32 @@ kernel_case(
 )
 
 
+kernel_case(
+    "waterfall-rank-score-003",
+    "FALL-6",
+    "NUM-9",
+    kernel="rank_score",
+    bug="a profit is not clamped to 2^92 before it is multiplied by the scale, or to one more or less",
+    effect="the product of an account that nobody touched for years leaves 128 bits, and it ranks last",
+    calls=[
+        # 2^92 over a cost of 2^92 is exactly 1, over 2^92 + 1 just below it; with leverage 1
+        (position(2**92, 2**92, 7, 7), {"score": 10**18}),
+        (position(2**92 - 1, 2**92, 7, 7), {"score": (10**9 - 1) * 10**9}),
+        (position(2**92, 2**92 + 1, 7, 7), {"score": (10**9 - 1) * 10**9}),
+        (position(2**92 + 1, 2**92 + 1, 7, 7), {"score": (10**9 - 1) * 10**9}),
+        (position(2**126, 2**92 + 1, 7, 7), {"score": (10**9 - 1) * 10**9}),
+        (position(2**126, -(2**92), 7, 7), {"score": 10**18}),
+        # a loss rounds down, away from zero: 2^92 over 2^92 + 1 is 1 again, over 2^92 - 1 an atom of the ratio more
+        (position(-(2**92), 2**92, 7, 7), {"score": -(10**9)}),
+        (position(-(2**92), 2**92 + 1, 7, 7), {"score": -(10**9)}),
+        (position(-(2**92), 2**92 - 1, 7, 7), {"score": -(10**9) - 1}),
+        (position(-(2**92) - 1, 2**92, 7, 7), {"score": -(10**9)}),
+        (position(-(2**126), 2**92, 7, 7), {"score": -(10**9)}),
+        (position(-(2**126), -(2**92), 7, 7), {"score": -(10**9)}),
+    ],
+)
+
+
 def gain(share: int, lots: int, left: int, index: int = 0) -> dict[str, int]:
     """Arguments of a haircut step: the gain is what is left of it."""
     return {"share": share, "lots": lots, "gain": left, "index": index}

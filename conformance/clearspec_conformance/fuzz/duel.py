@@ -32,6 +32,9 @@ from clearspec_conformance.verdicts import Difference, Failure
 BUG = "disagreement found by fuzzing"
 """Class of bug that a found vector names."""
 
+RESTORING = "EVENT-12"
+"""Rule of a disagreement that shows only after a full snapshot has been restored."""
+
 INVARIANT_PATH = "$.invariants"
 """Where a difference stands that speaks against the reference itself."""
 
@@ -114,20 +117,24 @@ class Duel:
         self.session = self.session or self.run.start()
         return self.session
 
-    def disagreement(self, trace: Trace, root: str = "", restored: bool = False) -> Disagreement | None:
+    def disagreement(self, trace: Trace, root: str = "") -> Disagreement | None:
         """Where the engine first differs from a trace; ``None`` if it does not.
+
+        With the state root after it, what engines may claim beside the chapters is tried too (``Terms.thorough``).
 
         Raises:
             Skipped: the engine says that it lacks something.
         """
-        terms = replace(self.run.settings.terms, restored=restored)
+        terms = replace(self.run.settings.terms, thorough=bool(root))
         try:
             play_vector(self.opened(), attempt(trace, root), terms, time.monotonic() + terms.timeout)
         except NotImplementedByEngine as error:
             raise Skipped(str(error)) from None
         except Diverged as diverged:
             failure, heard = diverged.failure, self.opened().heard()
-            return Disagreement(cut(trace, failure.step), Verdict.FAILED, failure, headline(failure), heard)
+            # Where a trace is restored depends on its length.
+            shown = trace if failure.rule == RESTORING else cut(trace, failure.step)
+            return Disagreement(shown, Verdict.FAILED, failure, headline(failure), heard)
         except Trouble as trouble:
             heard = "" if self.session is None else self.session.heard()
             self.drop()

@@ -13,16 +13,18 @@ from typing import Any
 
 from clearspec.events import Deposit, Event, Genesis, OpenAccount, PostPrice
 from clearspec.formats import VectorStep
+from clearspec.numerics import SCALE
 from clearspec.snapshot import state_root
 from clearspec_conformance.formats import Verdict
-from clearspec_conformance.fuzz.duel import Disagreement, Duel, Skipped
+from clearspec_conformance.fuzz.duel import RESTORING, Disagreement, Duel, Skipped
 from clearspec_conformance.fuzz.generating import answered
+from clearspec_conformance.fuzz.worlds import FEED, PARAMETERS, START, plain
 from clearspec_conformance.playing import ROOT_PATH
 
 MOST_TRIES = 5_000
 """Traces that are tried at most."""
 
-MOST_HUNG = 40
+MOST_HUNG = 15
 """The same for an engine that hangs, where each try that succeeds lasts as long as an engine is waited for."""
 
 ACTING = {"Convert": "keeper", "Liquidate": "liquidator"}
@@ -54,6 +56,18 @@ def without_events(genesis: Genesis, steps: Steps) -> Candidates:
             if start or end < len(steps):
                 yield genesis, steps[:start] + steps[end:]
         size //= 2
+
+
+def without_runs(genesis: Genesis, steps: Steps) -> Candidates:
+    """Of events of one kind in a row leave only some, the first or the last."""
+    kinds = [type(None if step.event is None else step.event.action) for step in steps]
+    start = 0
+    for place in range(1, len(steps) + 1):
+        if place == len(steps) or kinds[place] is not kinds[start]:
+            for left in range(place - start - 1):
+                yield genesis, steps[: start + left] + steps[place:]
+                yield genesis, steps[:start] + steps[place - left :]
+            start = place
 
 
 def without_pairs(genesis: Genesis, steps: Steps) -> Candidates:
@@ -146,7 +160,7 @@ def with_smaller_numbers(genesis: Genesis, steps: Steps) -> Candidates:
             continue
         for name, value in _plain(step.event.action).items():
             if isinstance(value, int) and not isinstance(value, bool) and value > 1:
-                for smaller in dict.fromkeys((1, *rounded(value), value // 2, value - 1)):
+                for smaller in dict.fromkeys((1, *rounded(value), value // 2, value - value // 8)):
                     changed: Any = step.event.action
                     action = replace(changed, **{name: smaller})
                     yield genesis, (*steps[:place], moved(step, action=action), *steps[place + 1 :])
@@ -161,6 +175,21 @@ def rounded(value: int) -> Iterator[int]:
         unit //= 10
 
 
+def with_settlement_asset(genesis: Genesis, steps: Steps) -> Candidates:
+    """Bring in settlement atoms in the place of collateral, as many as it counts for."""
+    terms = {each.asset: each for pool in genesis.pools for each in pool.collateral}
+    prices: dict[str, int] = {}
+    for place, step in enumerate(steps):
+        action = None if step.event is None else step.event.action
+        if isinstance(action, PostPrice):
+            prices[action.feed] = action.price
+        if isinstance(action, Deposit) and action.asset in terms:
+            taken = terms[action.asset]
+            worth = action.amount * prices.get(taken.feed, START) * (SCALE - taken.haircut) // SCALE
+            other = replace(action, asset=genesis.pools[0].settlement_asset, amount=worth)
+            yield genesis, (*steps[:place], moved(step, action=other), *steps[place + 1 :])
+
+
 def with_thin_deposits(genesis: Genesis, steps: Steps) -> Candidates:
     """Let accounts bring in only what they need for what follows, and leave out what it then does not take.
 
@@ -172,6 +201,7 @@ def with_thin_deposits(genesis: Genesis, steps: Steps) -> Candidates:
             thin = (*thin[:place], _thinned(genesis, thin, place), *thin[place + 1 :])
     if thin != steps:
         yield genesis, thin
+        yield from without_runs(genesis, thin)
         yield from without_events(genesis, thin)
 
 
@@ -251,6 +281,21 @@ def with_smaller_genesis(genesis: Genesis, steps: Steps) -> Candidates:
             yield replace(genesis, feeds=feeds), tuple(_from_source(step, feed.sources[0]) for step in steps)
 
 
+def with_plain_genesis(genesis: Genesis, steps: Steps) -> Candidates:
+    """Start from the plainest of the worlds' geneses, or give every market the parameters of that one."""
+    if _size(plain()) < _size(genesis):
+        yield plain(), tuple(_from_source(step, FEED.sources[0]) for step in steps)
+    markets = tuple(replace(listing, parameters=PARAMETERS) for listing in genesis.markets)
+    if markets != genesis.markets:
+        yield replace(genesis, markets=markets), steps
+
+
+def _size(genesis: Genesis) -> tuple[int, int]:
+    """How many parts a genesis has, and how many of its markets have other parameters than the plain ones."""
+    parts = (genesis.markets, genesis.pools, genesis.feeds, genesis.assets)
+    return sum(map(len, parts)), sum(listing.parameters != PARAMETERS for listing in genesis.markets)
+
+
 def _having(genesis: Genesis, name: str, parts: tuple[Any, ...]) -> Genesis:
     """A genesis with other parts of a kind."""
     changes: dict[str, Any] = {name: parts}
@@ -264,17 +309,21 @@ def _from_source(step: VectorStep, source: str) -> VectorStep:
     return moved(step, actor=source)
 
 
-PASSES: tuple[Pass, ...] = (
+SHORTER: tuple[Pass, ...] = (
     without_events,
+    without_runs,
+    with_plain_genesis,
     with_smaller_genesis,
     with_fewer_accounts,
+    with_settlement_asset,
     with_joined_amounts,
     with_thin_deposits,
     without_pairs,
-    with_simpler_times,
-    with_smaller_numbers,
-    with_plain_numbering,
 )
+"""Passes after which a trace has fewer events, or a smaller genesis."""
+
+SIMPLER: tuple[Pass, ...] = (with_simpler_times, with_smaller_numbers, with_plain_numbering)
+"""Passes that only make it easier to read; each lets the others find more."""
 
 
 @dataclass(slots=True)
@@ -288,16 +337,10 @@ class Reduction:
     seen: set[Any] = field(default_factory=set)
 
     @property
-    def restored(self) -> bool:
-        """Whether the disagreement shows only after a full snapshot has been restored."""
+    def thorough(self) -> bool:
+        """Whether the disagreement shows only in the state root, or after a full snapshot has been restored."""
         failure = self.found.failure
-        return failure is not None and failure.rule == "EVENT-12"
-
-    @property
-    def rooted(self) -> bool:
-        """Whether it shows in the state root alone."""
-        failure = self.found.failure
-        return failure is not None and (self.restored or failure.differences[0].path == ROOT_PATH)
+        return failure is not None and (failure.rule == RESTORING or failure.differences[0].path == ROOT_PATH)
 
     @property
     def spent(self) -> bool:
@@ -313,7 +356,7 @@ class Reduction:
         self.tries += 1
         try:
             state, trace = answered(genesis, steps)
-            found = self.duel.disagreement(trace, state_root(state) if self.rooted else "", self.restored)
+            found = self.duel.disagreement(trace, state_root(state) if self.thorough else "")
         except (ValueError, Skipped):
             return None
         if found is not None:
@@ -334,6 +377,10 @@ class Reduction:
                     break
         return better
 
+    def any_improved(self, passes: Sequence[Pass]) -> bool:
+        """Whether any of some passes, each tried in turn, made the disagreement smaller."""
+        return sum(self.improved(proposals) for proposals in passes) > 0 and not self.spent
+
 
 def reduced(duel: Duel, found: Disagreement) -> Disagreement:
     """A disagreement of the same verdict on a trace that no pass makes any smaller.
@@ -347,7 +394,7 @@ def reduced(duel: Duel, found: Disagreement) -> Disagreement:
     reduction.found = first
     better = True
     while better and not reduction.spent:
-        better = False
-        for proposals in PASSES:
-            better = reduction.improved(proposals) or better
+        while reduction.any_improved(SHORTER):
+            pass
+        better = reduction.any_improved(SIMPLER)
     return reduction.found

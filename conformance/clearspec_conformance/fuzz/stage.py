@@ -211,24 +211,39 @@ class Stage:
 
     def moment(self) -> int:
         """The time of the event: now, soon, or when something of the market changes."""
-        now = self.time
-        pause = self.draw.pause
-        if pause < 80 or self.market is None:
+        now, pause = self.time, self.draw.pause
+        if self.market is None or pause < 40:
             return now + (0, 0, 0, 1, 1)[pause % 5]
-        mark, funding, listing = self.state.marks[self.name], self.state.fundings[self.name], self.market.listing
-        rules = self.rules
-        moments = [
-            now + self.feed.parameters.step_interval,
-            funding.time + rules.funding.interval,
-            mark.sample_time + rules.funding.sample_interval,
+        own = self.own_moment()
+        if own is not None:
+            return own + self.draw.nudge
+        if pause < 80:
+            return now + (0, 0, 0, 1, 1)[pause % 5]
+        ahead = [moment for moment in self.moments() if moment > now]
+        return (ahead[pause % len(ahead)] if ahead else now + 1) + self.draw.nudge
+
+    def own_moment(self) -> int | None:
+        """When what is aimed at first becomes possible, if that is still to come."""
+        found = {
+            "accrue": self.state.fundings[self.name].time + self.rules.funding.interval,
+            "book": self.state.marks[self.name].sample_time + self.rules.funding.sample_interval,
+            "fix": self.state.markets[self.name].listing.expiry,
+        }.get(self.draw.aim, 0)
+        return found if found > self.time else None
+
+    def moments(self) -> list[int]:
+        """Times at which something of the market changes."""
+        mark, listing = self.state.marks[self.name], self.state.markets[self.name].listing
+        return [
+            self.time + self.feed.parameters.step_interval,
+            self.state.fundings[self.name].time + self.rules.funding.interval,
+            mark.sample_time + self.rules.funding.sample_interval,
             mark.fresh_until + 1,
-            self.market.ramp_end,
-            self.state.budgets[self.name].start + rules.liquidation.budget_interval,
-            listing.expiry - rules.settlement_window if listing.expiry else 0,
+            self.state.markets[self.name].ramp_end,
+            self.state.budgets[self.name].start + self.rules.liquidation.budget_interval,
+            listing.expiry - self.rules.settlement_window if listing.expiry else 0,
             listing.expiry,
         ]
-        ahead = [moment for moment in moments if moment > now]
-        return (ahead[pause % len(ahead)] if ahead else now + 1) + self.draw.nudge
 
     # Values at which something changes
 

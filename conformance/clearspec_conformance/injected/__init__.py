@@ -11,6 +11,7 @@ from typing import Any
 from clearspec.codec import DecodeError, decode, parse
 from clearspec.events import Event
 from clearspec.formats import receipt_record
+from clearspec.state import State
 from clearspec_conformance.injected.faults import KINDS, Kind
 from clearspec_conformance.injected.logs import Checkpoint, FaultyLog, Record, faulty_log
 from clearspec_conformance.injected.machine import Faulty
@@ -37,23 +38,23 @@ class Injected(Reference):
 
     def __init__(self, kind: Kind, at: int | None = None, seed: int = 0) -> None:
         super().__init__()
-        self.kind, self.at, self.seed = kind, at, seed
-        self.machine: Faulty | None = None
+        self.machine = Faulty(kind, State(), at, seed)
 
     @property
     def fired_at(self) -> int | None:
         """Number of the first event since the load whose receipt is wrong; ``None`` as long as there is none."""
-        return None if self.machine is None else self.machine.fired_at
+        return self.machine.fired_at
 
     def introduced(self, body: Any) -> Introduction:
         """Who the engine is."""
         found = super().introduced(body)
-        return Introduction(found.protocol, f"reference, {self.kind.name}", found.version, "Python", found.features)
+        name = f"reference, {self.machine.kind.name}"
+        return Introduction(found.protocol, name, found.version, found.language, found.features)
 
     def loaded(self, body: Load) -> Loaded:
         """Start from a genesis or a full snapshot, with the fault to come."""
         answer = super().loaded(body)
-        self.machine = Faulty(self.kind, self.current(), self.at, self.seed)
+        self.machine.start(self.current())
         return answer
 
     def receipt_of_document(self, state: Any, document: str) -> Any:
@@ -66,13 +67,11 @@ class Injected(Reference):
 
     def unread(self, error: DecodeError) -> Any:
         """The receipt of what does not decode."""
-        assert self.machine is not None
         self.machine.step += 1
         return malformed(self.machine.state.time, error.path)
 
     def receipt(self, state: Any, raw: Any) -> Any:
         """What comes of one event; ``state`` is that of the start of the request, which may be out of date."""
-        assert self.machine is not None
         try:
             event = decode(Event, raw)
         except DecodeError as error:

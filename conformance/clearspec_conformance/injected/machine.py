@@ -41,14 +41,19 @@ class Faulty:
     """
 
     def __init__(self, kind: Kind, state: State, at: int | None = None, seed: int = 0, step: int = 0) -> None:
-        self.kind, self.state, self.at, self.step = kind, state, at, step
-        self.fired_at: int | None = None
-        self.trigger = Trigger(Random(f"{kind.name} {seed}"))
-        self.due: list[Posting] = []
-        self.before: tuple[State, Event] | None = None
-        self.twin = Twin()
+        self.kind, self.at, self.seed = kind, at, seed
+        self.trigger, self.twin = Trigger(Random()), Twin()
         if kind.plant is not None:
             kind.plant(self.twin, self.trigger)
+        self.start(state, step)
+
+    def start(self, state: State, step: int = 0) -> None:
+        """Go on from another state, with the fault still to come."""
+        self.state, self.step = state, step
+        self.fired_at: int | None = None
+        self.trigger.chance.seed(f"{self.kind.name} {self.seed}")
+        self.due: list[Posting] = []
+        self.before: tuple[State, Event] | None = None
 
     def may_fire(self, event: Event) -> bool:
         """Whether the fault could fire at this event."""

@@ -17,8 +17,11 @@ ACTIONS = {
     "deposit": {"account": ID, "asset": ID, "amount": INTEGER},
     "contribute": {"pool": ID, "fund": "insurance_fund|skin_in_the_game", "amount": INTEGER},
 }
-LACKING = """withdraw transfer convert cover_loss collect_fees post_price post_book trade accrue_funding liquidate
-resolve_default list_market set_parameters set_status delist fix_settlement settle_position pay_claim""".split()
+LACKING = (
+    "withdraw", "transfer", "convert", "cover_loss", "collect_fees", "post_price", "post_book", "trade", "liquidate",
+    "accrue_funding", "resolve_default", "list_market", "set_parameters", "set_status", "delist", "fix_settlement",
+    "settle_position", "pay_claim",
+)  # fmt: skip
 
 
 class Rejected(Exception):

@@ -170,7 +170,8 @@ class Path:
         self._step()
         known = self.evident(polynomial)
         if known is not None:
-            self.evidently += self.effort == Effort.FULL
+            if self.effort == Effort.FULL:
+                self._note(polynomial, known)
             return known
         outcome = self._next_outcome(polynomial)
         decided = polynomial if outcome else add(negate(polynomial), constant(1), -1)
@@ -180,6 +181,12 @@ class Path:
         if self.evident(negate(decided)):
             self.suppose(decided, True, self.origin)
         return outcome
+
+    def _note(self, polynomial: Polynomial, outcome: bool) -> None:
+        """What a claim finds evident helps later ones, unless it is linear, when ranges say as much."""
+        self.evidently += 1
+        if outcome and any(len(monomial) > 1 for monomial in polynomial):
+            self.suppose(polynomial, False, self.origin)
 
     def decide_equal(self, polynomial: Polynomial) -> bool:
         """Whether ``polynomial == 0`` on this path.
@@ -335,7 +342,20 @@ class Path:
             self.claims.append(name)
         with self.attempt(Effort.FULL, name):
             if not truth_value(statement()):
+                self._require_possible()
                 self.fail(name)
+
+    def _require_possible(self) -> None:
+        """Go on only where the hypotheses do not contradict each other: what fails elsewhere never happens.
+
+        Raises:
+            Discarded: that -1 >= 0 follows from them.
+        """
+        absurd = constant(-1)
+        advice = self.guide.advise(self, absurd)
+        if advice is not None and advice.outcome:
+            self.trail += self._checked(absurd, advice)
+            raise Discarded
 
     def fail(self, claim: str) -> NoReturn:
         """End the path with a claim that was not shown, even if the code under proof catches the error."""

@@ -161,6 +161,17 @@ def nearness(hypotheses: Sequence[Hypothesis], start: int) -> list[int]:
     return order
 
 
+def with_equations(hypotheses: Sequence[Hypothesis], core: Sequence[int], near: Sequence[int]) -> list[int]:
+    """A core and the equations near by over its atoms, which a solver substitutes without naming them."""
+    atoms = {atom for number in core for monomial in hypotheses[number].polynomial for atom in monomial}
+    equations = {
+        number
+        for number in near
+        if hypotheses[number].equation and all(atoms.issuperset(monomial) for monomial in hypotheses[number].polynomial)
+    }
+    return sorted(equations.union(core))
+
+
 def is_range(entry: Hypothesis) -> bool:
     """Whether a hypothesis bounds one monomial."""
     return not entry.equation and len(entry.polynomial) - (ONE in entry.polynomial) <= 1
@@ -183,10 +194,15 @@ class Searching:
             self._path, self._linear = path, Linear()
         self._linear.take(path.hypotheses)
         yes, no = opposite_of(polynomial), polynomial
+        if not yes:
+            return self._noted(path, self._by_products(path, yes, True, len(path.hypotheses) - 1))
         advice = self._by_equations(path, yes, True) or self._by_equations(path, no, False)
         advice = advice or self._by_linear_facts(path, yes, True) or self._by_linear_facts(path, no, False)
         if advice is None and path.effort == Effort.FULL:
             advice = self._by_products(path, yes, True) or self._by_products(path, no, False)
+        return self._noted(path, advice)
+
+    def _noted(self, path: Path, advice: Forced | None) -> Forced | None:
         if advice is not None:
             self.found[path.trail] = advice
         return advice
@@ -258,16 +274,17 @@ class Searching:
         columns = product_columns(against, numbers, degree) + multiple_columns(against, numbers, degree)
         return self._checked(against, combined(columns, self.budget), outcome)
 
-    def _by_products(self, path: Path, opposite: Polynomial, outcome: bool) -> Forced | None:
-        """A contradiction that needs products of hypotheses."""
+    def _by_products(self, path: Path, opposite: Polynomial, outcome: bool, start: int | None = None) -> Forced | None:
+        """A contradiction that needs products of hypotheses near to the question, or to the one named."""
         against = [*path.hypotheses, Hypothesis(opposite, False, "the opposite")]
-        order = nearness(against, len(against) - 1)
+        order = nearness(against, len(against) - 1 if start is None else start)
         advice = self._certified(against, order[:NEAR], 2, outcome)
         for width in (NEAR, 2 * NEAR, WIDE):
             if advice is not None:
                 return advice
             core = self._core(against, order[:width])
             if core is not None:
+                core = with_equations(against, core, order[:width])
                 for degree in (2, 3) if len(core) <= CORE else (2,):
                     advice = advice or self._certified(against, core, degree, outcome)
             if width >= len(order):

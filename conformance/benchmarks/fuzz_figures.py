@@ -1,0 +1,251 @@
+"""Measure what ``clearspec fuzz`` finds, how small, how fast, and that it is the same everywhere; write a page of it.
+
+Every figure comes from the command itself, started as a user would. Ten faulty engines answer over stdin and stdout; of
+each the smallest disagreement must be a vector that the reference passes and the engine fails. Two workers are timed
+against one in turns, whole commands, start included. A dask cluster must give the report of one process. The reference
+is fuzzed for some minutes, must agree with itself, and shows what the sequences reach.
+
+Run: ``python conformance/benchmarks/fuzz_figures.py --minutes 10 --write``
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import shlex
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from clearspec_conformance.injected import KINDS
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "fuzz-figures.md"
+SERVE = f"{sys.executable} -m clearspec_conformance.serve"
+GOAL = 1.7
+"""Times the events per second of one process that two must reach."""
+
+LARGEST = 8
+"""Events that the smallest disagreement may have."""
+
+MOST = 20_000
+"""Sequences after which a fault counts as not found."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caught:
+    """What came of a faulty engine from one seed."""
+
+    kind: str
+    seed: int
+    sequences: int
+    events: int
+    found_with: int
+    smallest: int
+    others: int
+    rule: str
+    reference: bool
+    engine: bool
+
+    @property
+    def well(self) -> bool:
+        """Whether the smallest trace is small enough, and a vector that tells the two apart."""
+        return 0 < self.smallest <= LARGEST and self.reference and self.engine
+
+
+def command(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run ``clearspec``; any exit code but 0 and 1 ends the measurement."""
+    started = [sys.executable, "-m", "clearspec_command", *arguments]
+    ended = subprocess.run(started, capture_output=True, text=True, check=False)
+    if ended.returncode not in (0, 1):
+        raise SystemExit(f"{shlex.join(started)} ended with {ended.returncode}: {ended.stderr.strip()}")
+    return ended
+
+
+def fuzzed(folder: Path, *options: str) -> dict[str, Any]:
+    """The report of a run."""
+    target = folder / "report.json"
+    command("fuzz", "--json", str(target), "--save", str(folder / "found"), *options)
+    found: dict[str, Any] = json.loads(target.read_bytes())
+    return found
+
+
+def passes(engine: str, folder: Path, vector: str) -> bool:
+    """Whether an engine passes a vector that was saved."""
+    found = folder / "found"
+    return command("conform", "--impl", engine, "--vectors", str(found), "--only", vector).returncode == 0
+
+
+def caught(kind: str, seed: int) -> Caught:
+    """Fuzz a faulty engine, and play the smallest vector on it and on the reference."""
+    engine = f"{sys.executable} -m clearspec_conformance.injected {kind} --seed {seed}"
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        report = fuzzed(folder, "--impl", engine, "--seed", str(seed), "--sequences", str(MOST))
+        sequences, events = int(report["sequences"]), int(report["events"])
+        if not report["findings"]:
+            return Caught(kind, seed, sequences, events, 0, 0, 0, "", False, False)
+        first = report["findings"][0]
+        return Caught(
+            kind, seed, sequences, events, int(first["found_with"]), int(first["events"]), len(report["findings"]) - 1,
+            first["rule"], passes("reference", folder, first["id"]), not passes(engine, folder, first["id"]),
+        )  # fmt: skip
+
+
+def rate(jobs: int, sequences: int) -> float:
+    """Events per second of a whole command."""
+    with tempfile.TemporaryDirectory() as name:
+        started = time.monotonic()
+        options = ("--impl", SERVE, "--seed", "1", "--sequences", str(sequences), "--jobs", str(jobs))
+        report = fuzzed(Path(name), *options)
+        return int(report["events"]) / (time.monotonic() - started)
+
+
+def same_on_dask(sequences: int) -> tuple[str, str]:
+    """The digest of the report of one process, and of a local dask cluster."""
+    digests = []
+    for options in ((), ("--executor", "dask", "--jobs", "2")):
+        with tempfile.TemporaryDirectory() as name:
+            common = ("--impl", SERVE, "--seed", "1", "--sequences", str(sequences))
+            digests.append(fuzzed(Path(name), *common, *options)["digest"])
+    return digests[0], digests[1]
+
+
+def on_itself(minutes: float, jobs: int) -> dict[str, Any]:
+    """The report of fuzzing the reference, with branches counted in a tenth of the time."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        common = ("--impl", "reference", "--seed", "1", "--jobs", str(jobs), "--keep-going")
+        report = fuzzed(folder, *common, "--time", str(60 * minutes))
+        counted = fuzzed(folder, *common, "--time", str(6 * minutes), "--branches")
+        return {**report, "counted": counted}
+
+
+def table(heads: tuple[str, ...], rows: list[tuple[Any, ...]]) -> list[str]:
+    """A table in Markdown."""
+    lines = [heads, tuple("---" for _ in heads), *rows]
+    return ["| " + " | ".join(str(cell) for cell in line) + " |" for line in lines]
+
+
+def page(caughts: list[Caught], ratio: list[tuple[float, float]], dask: tuple[str, str], own: dict[str, Any]) -> str:
+    """All figures as a page."""
+    return "\n".join([*heading(), *of_engines(caughts), *of_speed(ratio, dask), *of_reference(own)]) + "\n"
+
+
+def heading() -> list[str]:
+    """What the page is and how it was made."""
+    about = f"Python {platform.python_version()}, hypothesis {metadata.version('hypothesis')}, {os.cpu_count()} cores"
+    return [
+        "# Fuzzing: figures",
+        "",
+        "What [`clearspec fuzz`](fuzz.md) finds and how fast, measured by",
+        "",
+        "```",
+        shlex.join(["python", "conformance/benchmarks/fuzz_figures.py", *sys.argv[1:]]),
+        "```",
+        "",
+        f"on {about}. Seconds differ between machines; what is found from a seed does not, as long as the version of",
+        "Hypothesis, which draws the sequences, is the same.",
+        "",
+    ]
+
+
+def of_engines(caughts: list[Caught]) -> list[str]:
+    """Ten faulty engines."""
+    rows = [
+        (one.kind.replace("_", " "), one.seed, f"{one.sequences:,}", f"{one.events:,}", one.found_with or "-",
+         one.smallest or "not found", one.rule, "yes" if one.reference else "NO", "yes" if one.engine else "NO")
+        for one in caughts
+    ]  # fmt: skip
+    well = sum(one.well for one in caughts)
+    return [
+        "## Faulty engines",
+        "",
+        f"Ten engines that are the reference but for one fault ({', '.join(kind.replace('_', ' ') for kind in KINDS)}),",
+        "over stdin and stdout. Sequences are played in shards of 100; a run ends with the shard that finds something.",
+        f"The smallest disagreement has at most {LARGEST} events, and is a vector that tells the engine from the",
+        f"reference, in {well} of {len(caughts)} runs.",
+        "",
+        *table(
+            ("engine", "seed", "sequences", "events played", "events when found", "events when small", "rule",
+             "reference passes", "engine fails"),
+            rows,
+        ),
+        "",
+    ]  # fmt: skip
+
+
+def of_speed(ratio: list[tuple[float, float]], dask: tuple[str, str]) -> list[str]:
+    """Two workers against one, and a cluster."""
+    times = [two / one for one, two in ratio]
+    rows = [(number, f"{one:,.0f}", f"{two:,.0f}", f"{two / one:.2f}") for number, (one, two) in enumerate(ratio, 1)]
+    met = "met" if median(times) >= GOAL else "NOT met"
+    same = "the same report" if dask[0] == dask[1] else "ANOTHER report"
+    return [
+        "## Workers",
+        "",
+        "Events per second of whole commands, start included, on the reference behind stdin and stdout:",
+        "",
+        *table(("turn", "one process", "two processes", "ratio"), rows),
+        "",
+        f"Median of the ratios {median(times):.2f}, goal {GOAL}: {met}. A local dask cluster of two workers gives {same}",
+        f"as one process for the same seed (digest `{dask[1][:16]}`).",
+        "",
+    ]
+
+
+def of_reference(own: dict[str, Any]) -> list[str]:
+    """The reference against itself."""
+    reached, counted = own["reached"], own["counted"]["reached"]
+    lists = {name: reached[name] for name in ("rules_not", "reasons_not", "accepted_not")}
+    nothing = "nothing" if not own["findings"] else f"{len(own['findings'])} DISAGREEMENTS"
+    rules = len(reached["rules"]) + len(reached["rules_not"])
+    reasons = len(reached["reasons"]) + len(reached["reasons_not"])
+    return [
+        "## The reference against itself",
+        "",
+        f"{int(own['sequences']):,} sequences, {int(own['events']):,} events: {nothing} was found, every invariant held at",
+        f"the end of each. They reached {len(reached['rules'])} of {rules} rules that transitions run,",
+        f"{len(reached['reasons'])} of {reasons} reasons, and got {len(reached['accepted'])} actions accepted. Not reached:",
+        f"{', '.join(part for parts in lists.values() for part in parts) or 'none'}.",
+        "",
+        f"In {int(own['counted']['sequences']):,} sequences with branches counted, {counted['branches']} of "
+        f"{counted['branches_all']} ways out of branching lines",
+        f"were taken. Some was not taken at: {', '.join(counted['branches_not']) or 'none'}.",
+    ]
+
+
+def main() -> int:
+    """Measure, print, and write the page if that is wanted."""
+    parser = argparse.ArgumentParser(description="Measure what clearspec fuzz finds, how small and how fast.")
+    parser.add_argument("--seeds", type=int, default=3, help="runs of each faulty engine (default 3)")
+    parser.add_argument("--turns", type=int, default=3, help="turns of one process against two (default 3)")
+    parser.add_argument("--sequences", type=int, default=3000, help="sequences of a turn (default 3000)")
+    parser.add_argument("--minutes", type=float, default=10, help="minutes on the reference (default 10)")
+    parser.add_argument("--write", action="store_true", help="write docs/fuzz-figures.md")
+    chosen = parser.parse_args()
+    caughts = []
+    for kind in KINDS:
+        for seed in range(1, chosen.seeds + 1):
+            caughts.append(caught(kind, seed))
+            print(caughts[-1], file=sys.stderr)
+    ratio = []
+    for _ in range(chosen.turns):
+        ratio.append((rate(1, chosen.sequences), rate(2, chosen.sequences)))
+        print(ratio[-1], file=sys.stderr)
+    found = page(caughts, ratio, same_on_dask(300), on_itself(chosen.minutes, 2))
+    print(found)
+    if chosen.write:
+        PAGE.write_text(found, encoding="utf-8")
+    return 0 if all(one.well for one in caughts) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,148 @@
+"""Every obligation as an SMT-LIB 2 file, for any solver that reads them.
+
+An obligation is an outcome of a comparison that a certificate shows impossible: the hypotheses of the path so far and
+the outcome contradict each other. It can be written with all hypotheses of the path, or only with those that the
+certificate cites.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path as FilePath
+
+from clearspec_proofs import store
+from clearspec_proofs.lifting.certificates import Hypothesis, Unfounded, check
+from clearspec_proofs.lifting.paths import Forced, Guide, Path, explore
+from clearspec_proofs.lifting.polynomials import Polynomial, add, constant, negate
+from clearspec_proofs.lifting.recorded import Recorded
+from clearspec_proofs.solving.search import Budget, Searching
+from clearspec_proofs.solving.smtlib import Script, power_term
+from clearspec_proofs.theorems import Theorem
+
+INTEGERS, REALS = "QF_NIA", "QF_NRA"
+SORTS = {INTEGERS: "Int", REALS: "Real"}
+
+
+@dataclass(frozen=True, slots=True)
+class Obligation:
+    """Hypotheses that contradict each other: the last is the outcome that is impossible. ``cited`` are enough."""
+
+    theorem: str
+    trail: str
+    claim: str
+    hypotheses: tuple[Hypothesis, ...]
+    cited: tuple[int, ...]
+
+    @property
+    def digest(self) -> str:
+        """What identifies it: a digest of what the certificate cites, the same while neither changes."""
+        return sha256(self._formula(INTEGERS, whole=False).encode()).hexdigest()[:16]
+
+    @property
+    def degree(self) -> int:
+        """Greatest degree of a cited hypothesis."""
+        return max((len(m) for number in self.cited for m in self.hypotheses[number].polynomial), default=0)
+
+    def _formula(self, logic: str, whole: bool) -> str:
+        """Declarations and assertions."""
+        script = Script(sort=SORTS[logic])
+        for number in range(len(self.hypotheses)) if whole else self.cited:
+            script.hypothesis(self.hypotheses[number], number, power_term)
+        return script.text()
+
+    def text(self, logic: str = INTEGERS, whole: bool = False) -> str:
+        """The obligation as an SMT-LIB 2 script; over the reals it is the stronger statement."""
+        source = f"theorem {self.theorem}\nclaim: {self.claim}\ntrail: {self.trail}".replace("|", "/")
+        lines = [
+            "(set-info :smt-lib-version 2.6)",
+            f"(set-logic {logic})",
+            f"(set-info :source |{source}|)",
+            "(set-info :status unsat)",
+            self._formula(logic, whole),
+            "(check-sat)",
+            "(exit)",
+        ]
+        return "\n".join(lines) + "\n"
+
+
+class Noting:
+    """A guide that asks another, and takes note of what that one says to be impossible."""
+
+    def __init__(self, guide: Guide, theorem: str) -> None:
+        self.guide = guide
+        self.theorem = theorem
+        self.found: list[Obligation] = []
+
+    def advise(self, path: Path, polynomial: Polynomial) -> Forced | None:
+        """What the other says. The path checks it."""
+        advice = self.guide.advise(path, polynomial)
+        if advice is not None:
+            opposite = add(negate(polynomial), constant(1), -1) if advice.outcome else polynomial
+            hypotheses = (*path.hypotheses, Hypothesis(opposite, False, "the opposite"))
+            cited = tuple(sorted(advice.certificate.used))
+            self.found.append(Obligation(self.theorem, path.trail, path.origin, hypotheses, cited))
+        return advice
+
+
+class Stored:
+    """A guide that reads stored certificates, and searches where there is none that fits."""
+
+    def __init__(self, nodes: dict[str, Forced], budget: Budget | None = None) -> None:
+        self.recorded = Recorded(nodes)
+        self.searching = Searching(budget or Budget())
+
+    def advise(self, path: Path, polynomial: Polynomial) -> Forced | None:
+        """What is stored, else what is found."""
+        found = self.recorded.advise(path, polynomial)
+        return found if found is not None and fits(path, polynomial, found) else self.searching.advise(path, polynomial)
+
+
+def fits(path: Path, polynomial: Polynomial, advice: Forced) -> bool:
+    """Whether a stored certificate still shows what it is stored for."""
+    opposite = add(negate(polynomial), constant(1), -1) if advice.outcome else polynomial
+    try:
+        check([*path.hypotheses, Hypothesis(opposite, False, "the opposite")], advice.certificate)
+    except Unfounded:
+        return False
+    return True
+
+
+def guide_for(theorem: Theorem, folder: str | FilePath | None = None) -> Guide:
+    """A guide for a theorem: its stored certificates first."""
+    try:
+        nodes = store.read_nodes(folder or store.default_folder(), theorem.chapter).get(theorem.name, {})
+    except store.StoreError:
+        nodes = {}
+    return Stored(nodes)
+
+
+def obligations_of(theorem: Theorem, guide: Guide | None = None) -> Iterator[Obligation]:
+    """Every obligation of a theorem, in the order in which its paths meet them."""
+    noting = Noting(guide or guide_for(theorem), theorem.name)
+    for _ in explore(theorem.body, noting):
+        yield from noting.found
+        noting.found.clear()
+
+
+def file_name(obligation: Obligation) -> str:
+    """Folder and name of an obligation's file; a trail may be too long for a name, so that its digest stands there."""
+    theorem = "".join(letter if letter.isalnum() or letter in ".-_" else "-" for letter in obligation.theorem)
+    trail = obligation.trail if len(obligation.trail) <= 64 else sha256(obligation.trail.encode()).hexdigest()[:32]
+    return f"{theorem}/{trail or 'start'}.smt2"
+
+
+def emit(theorem: Theorem, folder: FilePath, whole: bool = False, guide: Guide | None = None) -> int:
+    """Write every obligation of a theorem under a folder; how many there are.
+
+    Raises:
+        OSError: a file cannot be written.
+    """
+    count = 0
+    for obligation in obligations_of(theorem, guide):
+        path = folder / file_name(obligation)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(obligation.text(whole=whole), encoding="utf-8")
+        count += 1
+    return count

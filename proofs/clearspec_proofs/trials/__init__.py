@@ -1,0 +1,1 @@
+"""What the proofs are tried against: wrong references, plain numbers, other people's kernels."""
