@@ -23,6 +23,7 @@ from clearspec_proofs.claims import (
     concerns,
     dangling,
     in_ranges,
+    inside_envelope,
     market_of,
     parameters_kept,
     view,
@@ -84,6 +85,7 @@ class Books(SoundWorld):
         records = [(self.before.tables[table].get(key), tables[table][key]) for table, key in changed]
         self.path.claim("fields in range", lambda: in_ranges(records))
         self.path.claim("parameters admitted", lambda: parameters_kept(self.before, self.state, self.admitted))
+        self.path.claim("inside the envelope", lambda: inside_envelope(self.state, changed))
         if any(key not in self.before.tables[table] for table, key in changed):
             self.path.claim("nothing dangles", lambda: dangling(self.state) == [])
 

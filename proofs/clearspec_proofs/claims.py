@@ -9,7 +9,9 @@ from typing import Any
 from clearspec import invariants as inv
 from clearspec.ledger import Kind
 from clearspec.snapshot import _dangling
-from clearspec.state import Mark, Position, Settlement, State
+from clearspec.numerics import NOTIONAL_MAX
+from clearspec.parameters import FeedParameters, MarketListing
+from clearspec.state import Mark, Market, Position, Settlement, State
 from clearspec_proofs.lifting.terms import LeavesSubset
 from clearspec_proofs.proposed import PROPOSED
 from clearspec_proofs.stand_ins import is_good
@@ -210,6 +212,32 @@ def parameters_kept(before: Tables, state: State, admitted: list[Any]) -> bool:
 
 def _kept_or_admitted(before: Any, now: Any, admitted: list[Any]) -> bool:
     return same(before, now) or any(now is entry for entry in admitted)
+
+
+def envelope(listing: MarketListing, lowest: Any, feed: FeedParameters) -> tuple[Any, ...]:
+    """The inequalities of the envelope that worlds suppose; ``lowest`` is a maintenance ratio."""
+    trading, penalty = listing.parameters.trading, listing.parameters.liquidation.penalty
+    return (
+        -trading.maker_fee <= trading.taker_fee,
+        trading.max_open_interest * feed.max_price <= NOTIONAL_MAX,
+        penalty < lowest,
+    )
+
+
+def inside_envelope(state: State, changed: Iterable[tuple[str, Any]]) -> bool:
+    """Whether these hold of every market that has changed, with either of its tables of tiers."""
+    records = [state.markets[key] for table, key in changed if table == "markets" and not is_unknown(state.markets[key])]
+    tables = [(record, tiers) for record in records for tiers in tables_of(record)]
+    return all(
+        fact
+        for record, tiers in tables
+        for fact in envelope(record.listing, tiers[0].maintenance, state.feeds[record.listing.feed].parameters)
+    )
+
+
+def tables_of(record: Market) -> tuple[Any, Any]:
+    """The tiers in force, and those from which a ramp started."""
+    return record.listing.parameters.margin.tiers, record.before.margin.tiers
 
 
 def dangling(state: State) -> list[tuple[str, str]]:

@@ -3,20 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
-from clearspec import collateral, margin
+from clearspec import collateral, listing, margin, oracle, trading
 from clearspec import events as ev
+from clearspec import funding as funding_module
 from clearspec.events import ACTION_NAMES, Outcome, Reason, Rejected
-from clearspec.ledger import Kind, Posting, house
+from clearspec.ledger import Kind, Posting, balance, house, user
 from clearspec.machine import REMEMBERED, apply, require_next
-from clearspec.numerics import SEQUENCE_MAX, TIME_MAX
-from clearspec.parameters import MarginParameters, MarketParameters, Tier
-from clearspec_proofs.enabled import follow, in_turn
-from clearspec_proofs.stand_ins import StandIn, any_integer, any_standing, at_least_zero, opaque, passing, standing_in
+from clearspec.numerics import PRICE_MAX, SEQUENCE_MAX, TIME_MAX
+from clearspec.parameters import MarginParameters, MarketKind, MarketParameters, Tier
+from clearspec.state import MarketStatus
+from clearspec_proofs.enabled import accepted, follow, in_turn
+from clearspec_proofs.stand_ins import (
+    FILLED_TO_FLAT,
+    StandIn,
+    agreeing,
+    any_integer,
+    any_standing,
+    at_least_zero,
+    opaque,
+    passing,
+    standing_in,
+    standing_in_range,
+)
 from clearspec_proofs.theorems import Strength, theorem
-from clearspec_proofs.world import CASH, COIN, MARKET, OTHER_POOL, POOL, WIDE, Tables, World, shape_of, symbolic
+from clearspec_proofs.world import CASH, COIN, FEED, MARKET, OTHER_POOL, POOL, Tables, World, shape_of, symbolic
 
 # The checks before those of the action
 
@@ -392,9 +405,220 @@ def only_named_accounts_change_trade(path: Any) -> Any:
         trading.is_trading, trading.is_fresh, trading.within_band, trading.reduces, trading.no_worse_than_mark,
         margin.fill_allowed,
     )  # fmt: skip
-    used = (FILLED, opaque(margin.standing, standing_in_range), *map(passing, checks), *map(agreeing, tests))
+    used = (FILLED_TO_FLAT, opaque(margin.standing, standing_in_range), *map(passing, checks), *map(agreeing, tests))
     receipt = world.apply(action, *used)
     if receipt.reason is None:
         claim_named(world, receipt)
         path.claim("buyer and seller", lambda: receipt.accounts == ("A", "B"))
+    return receipt.reason
+
+
+# Changes by an administrator
+
+
+def worth_of(world: World, account: str, time: Any) -> tuple[Any, Any]:
+    """What an account's settlement balance and its position in the market are worth at mark, and its lots."""
+    ctx, state = ev.Context(world.state, time), world.state
+    position = state.positions[account, MARKET]
+    part = margin.position_exposure(ctx, MARKET, position)
+    return balance(state, user(CASH, POOL, account)) + part.at_mark, position.size
+
+
+def market_held(path: Any) -> World:
+    """A market in which an account holds a position."""
+    world = World(path)
+    world.feed(markets=(MARKET,))
+    world.pool()
+    world.market()
+    world.account("A")
+    world.position("A", MARKET, "open")
+    world.state.administrators = ("actor",)
+    return world
+
+
+def two_integers(path: Any, name: str) -> tuple[Any, Any]:
+    """Any two integers."""
+    return path.fresh(name), path.fresh(name)
+
+
+def compared(path: Any, record: Any, name: str) -> Any:
+    """A record of which it is open whether it equals another, field by field or not; plain numbers compare as they are.
+
+    Comparing two records of a dozen fields has a dozen outcomes that mean the same.
+    """
+    if not path.stand_ins:
+        return record
+    kind = type(record)
+
+    def equal(*_: Any) -> bool:
+        return bool(path.choice(f"{name} is the same", False, True) == True)  # noqa: E712
+
+    like = type(kind.__name__, (kind,), {"__slots__": (), "__eq__": equal, "__hash__": None})
+    return like(**{item.name: getattr(record, item.name) for item in fields(record)})
+
+
+def new_parameters(world: World) -> MarketParameters:
+    """Any new parameters, with any funding parameters among them, the old or others."""
+    new = world.parameters("new")
+    return replace(new, funding=compared(world.path, new.funding, "funding"))
+
+
+VALUED = (opaque(margin.requirements, two_integers), opaque(margin.stale_penalty, any_integer))
+
+
+@theorem(
+    "administrators-move-no-value",
+    "Neither new parameters of a market nor a change of its status change what any position or balance is worth at "
+    "mark, so that they increase no account's deficit, and they post nothing.",
+    "PARM-13",
+    "TRADE-9",
+    strength=Strength.ONE_STEP,
+    marks=("accepted",),
+)
+def administrators_move_no_value(path: Any) -> Any:
+    """Carried funding and smoothing are rescaled; index, mark, cost and what is owed are not touched."""
+    world = market_held(path)
+    action = (
+        world.action(ev.SetStatus, market=MARKET)
+        if world.either("status")
+        else ev.SetParameters(MARKET, new_parameters(world))
+    )
+    time = world.state.time + path.atom("wait", 0)
+    with standing_in(path, *VALUED):
+        before = worth_of(world, "A", time)
+    receipt = follow(world, action, opaque(listing.listing_violations, lambda *_: []), time=time)
+    if receipt.reason is not None:
+        return receipt.reason
+    path.mark("accepted")
+    with standing_in(path, *VALUED):
+        after = worth_of(world, "A", time)
+    path.claim("worth", lambda: after[0] == before[0])
+    path.claim("lots", lambda: after[1] == before[1])
+    path.claim("nothing is posted", lambda: receipt.postings == ())
+    return None
+
+
+@theorem(
+    "gate:status",
+    "An administrator makes a halted or reduce-only market active, unless it is delisted, and a delisted one "
+    "reduce-only; the market then admits fills, or fills that reduce, until its expiry.",
+    "TRADE-4",
+    "TRADE-9",
+    strength=Strength.ONE_STEP,
+    marks=("accepted",),
+)
+def gate_status(path: Any) -> Any:
+    """Clears ``market_not_trading`` and ``reduce_only``."""
+    world = market_held(path)
+    market = world.state.markets[MARKET]
+    path.assume(lambda: market.status in (MarketStatus.HALTED, MarketStatus.REDUCE_ONLY), "halted or reduce-only")
+    status = MarketStatus.REDUCE_ONLY if market.delisted else MarketStatus.ACTIVE
+    receipt = accepted(world, ev.SetStatus(MARKET, status))
+    now = world.state.markets[MARKET]
+    path.claim("status", lambda: now.status == status)
+    if now.listing.expiry == 0 or now.listing.expiry > world.state.time:
+        ctx = ev.Context(world.state, world.state.time)
+        path.claim("admits fills", lambda: trading.is_trading(ctx, now))
+    return receipt.reason
+
+
+@theorem(
+    "gate:ramp",
+    "Once a ramp has ended, and time alone ends it, an administrator's new parameters inside the envelope are accepted "
+    "for a market that is not settling, whose mark is fresh, in the second of a funding accrual, if they leave the "
+    "settlement window of a market with an expiry as it is.",
+    "PARM-13",
+    "FUND-5",
+    strength=Strength.ONE_STEP,
+    marks=("accepted",),
+)
+def gate_ramp(path: Any) -> Any:
+    """Clears ``ramp_in_progress`` and ``funding_not_accrued``; the next ramp ends after one of the two ramps' length."""
+    world = market_held(path)
+    market, new = world.state.markets[MARKET], new_parameters(world)
+    old, time = market.listing.parameters, world.state.time + path.atom("wait", 0)
+    path.assume(lambda: market.status not in (MarketStatus.SETTLING, MarketStatus.CLOSED), "not settling")
+    path.assume(lambda: time >= market.ramp_end, "the ramp has ended")
+    path.assume(lambda: oracle.is_fresh(ev.Context(world.state, time), MARKET), "fresh")
+    path.assume(lambda: world.state.fundings[MARKET].time == time, "in the second of an accrual")
+    path.assume(lambda: market.listing.expiry == 0 or new.settlement_window == old.settlement_window, "window")
+    receipt = accepted(
+        world, ev.SetParameters(MARKET, new), opaque(listing.listing_violations, lambda *_: []), time=time
+    )
+    end = world.state.markets[MARKET].ramp_end
+    path.claim("the next ramp ends", lambda: end <= time + max(new.margin.ramp, old.margin.ramp))
+    return receipt.reason
+
+
+@theorem(
+    "gate:stale-price",
+    "A post of a registered source that completes a quorum makes the mark of every market of its feed fresh that is not "
+    "settling or closed.",
+    "ORCL-4",
+    "ORCL-8",
+    strength=Strength.ONE_STEP,
+    marks=("accepted",),
+)
+def gate_stale_price(path: Any) -> Any:
+    """Clears ``stale_price``, however long the feed was silent: a fresh quorum is clamped, never rejected."""
+    world = market_held(path)
+    market, action = world.state.markets[MARKET], symbolic(path, ev.PostPrice, "post", feed=FEED)
+    path.assume(lambda: market.status not in (MarketStatus.SETTLING, MarketStatus.CLOSED), "not settling")
+
+    def any_price(*_: Any) -> Any:
+        return path.fresh("mark price", 1, PRICE_MAX)
+
+    quorum = opaque(oracle.quorum_price, lambda path, name: path.fresh(name, 1, PRICE_MAX))
+    figures = opaque(oracle.accrued_index, any_integer), opaque(oracle.faded_basis, any_integer)
+    price = StandIn(oracle.mark_price, "oracle.the-mark-stays-within-its-band", lambda _: any_price)
+    receipt = accepted(world, action, quorum, price, *figures)
+    path.claim("fresh", lambda: oracle.is_fresh(ev.Context(world.state, world.state.time), MARKET))
+    return receipt.reason
+
+
+@theorem(
+    "gate:funding-not-due",
+    "Once the funding interval of a perpetual that is not settling has passed, and time alone makes it pass, anybody's "
+    "accrual is accepted while its mark is fresh; then it is due again an interval later.",
+    "FUND-5",
+    strength=Strength.ONE_STEP,
+    marks=("accepted",),
+)
+def gate_funding_not_due(path: Any) -> Any:
+    """Clears ``funding_not_due``."""
+    world = market_held(path)
+    market, funding = world.state.markets[MARKET], world.state.fundings[MARKET]
+    time, interval = world.state.time + path.atom("wait", 0), market.listing.parameters.funding.interval
+    path.assume(lambda: market.status not in (MarketStatus.SETTLING, MarketStatus.CLOSED), "not settling")
+    path.assume(lambda: market.listing.kind == MarketKind.PERPETUAL, "perpetual")
+    path.assume(lambda: time - funding.time >= interval, "the interval has passed")
+    path.assume(lambda: oracle.is_fresh(ev.Context(world.state, time), MARKET), "fresh")
+    rate = opaque(funding_module.funding_rate, any_integer), opaque(funding_module.aggregated, any_integer)
+    receipt = accepted(world, ev.AccrueFunding(MARKET), *rate, time=time)
+    path.claim("accrued now", lambda: world.state.fundings[MARKET].time == time)
+    return receipt.reason
+
+
+@theorem(
+    "gate:sample-too-soon",
+    "Once the sample interval has passed, a venue's book sample is accepted in a market that is not settling and whose "
+    "mark is fresh.",
+    "ORCL-6",
+    strength=Strength.ONE_STEP,
+    marks=("accepted",),
+)
+def gate_sample_too_soon(path: Any) -> Any:
+    """Clears ``sample_too_soon``."""
+    world = market_held(path)
+    world.state.venues = ("actor",)
+    market, mark = world.state.markets[MARKET], world.state.marks[MARKET]
+    time, action = world.state.time + path.atom("wait", 0), symbolic(path, ev.PostBook, "post", market=MARKET)
+    spacing = market.listing.parameters.funding.sample_interval
+    path.assume(lambda: market.status not in (MarketStatus.SETTLING, MarketStatus.CLOSED), "not settling")
+    path.assume(lambda: time >= mark.sample_time + spacing, "the interval has passed")
+    path.assume(lambda: oracle.is_fresh(ev.Context(world.state, time), MARKET), "fresh")
+    path.assume(lambda: action.bid <= action.ask, "not crossed")
+    figures = (oracle.premium_sample, oracle.basis_sample, oracle.smoothed, oracle.accrued_index, oracle.mark_price)
+    receipt = accepted(world, action, *(opaque(figure, any_integer) for figure in figures), time=time)
+    path.claim("sampled now", lambda: world.state.marks[MARKET].sample_time == time)
     return receipt.reason

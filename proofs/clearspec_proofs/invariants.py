@@ -1,23 +1,523 @@
 """Every invariant against every event: from any state that satisfies them, each event leads to one that does.
 
-One theorem an event; its claims are the invariants, so that the matrix of invariants and events has no blank cell.
-Any number of accounts: what an event does not touch is in the rest of the world (see ``world``).
+The claims of a theorem ``invariants.<event>`` are the invariants, so that the matrix of invariants and events has no
+blank cell. Functions that write and that several transitions share, or that run in a loop, have theorems of their own,
+named after them; transitions rest on these (see ``books``). Any number of accounts and markets: what an event does not
+touch is in the rest of the world (see ``sound``).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
-from clearspec import collateral, margin, trading
+from clearspec import (
+    collateral,
+    funding,
+    liquidation,
+    listing,
+    machine,
+    margin,
+    oracle,
+    settlement,
+    trading,
+    waterfall,
+)
 from clearspec import events as ev
-from clearspec.numerics import NOTIONAL_MAX, PRICE_MAX, SIZE_MAX
-from clearspec.state import MarketStatus
-from clearspec_proofs.stand_ins import FILLED, StandIn, any_bool, any_standing, kept, opaque, passing
+from clearspec import parameters as par
+from clearspec.ledger import Kind, balance, house, post, user
+from clearspec.numerics import NOTIONAL_MAX, PRICE_MAX, SCALE, SIZE_MAX, TIME_MAX, notional
+from clearspec.parameters import Layer, MarketKind
+from clearspec.state import Feed, Position, State
+from clearspec_proofs.books import Books, Known
+from clearspec_proofs.claims import ALWAYS, envelope, view
+from clearspec_proofs.sound import (
+    BEFORE,
+    CLAIM,
+    CLOSED,
+    COLLECTING,
+    FLAT,
+    HELD,
+    INSIDE,
+    LONG,
+    NEVER,
+    OPEN,
+    OTHER,
+    PAYING,
+    SHORT,
+    TRADED,
+    SoundWorld,
+    given,
+    lemma,
+)
+from clearspec_proofs.stand_ins import (
+    FILLED,
+    PASSING,
+    StandIn,
+    any_bool,
+    any_integer,
+    any_standing,
+    at_least_zero,
+    opaque,
+    passing,
+    standing_in,
+    with_lemmas,
+)
 from clearspec_proofs.theorems import Strength, theorem
-from clearspec_proofs.world import CASH, COIN, MARKET, World
+from clearspec_proofs.unknown import Unknown
+from clearspec_proofs.world import CASH, COIN, FEED, MARKET, POOL, shape_of, symbolic
 
 ALL = tuple(f"INV-{number}" for number in range(1, 13))
+EVERY = tuple(entry.id for entry in ALWAYS)
+SIZES = ("INV-9", "INV-15 (proposed)")
+"""What a novation keeps only together with the caps of a trade, or where one side reduces its position."""
+
 STANDING = opaque(margin.standing, any_standing)
+FUNDS = (Kind.INSURANCE_FUND, Kind.SKIN_IN_THE_GAME)
+COIN_FEED, OTHER_MARKET, NOBODY, NOWHERE = f"{COIN}-feed", "N", "nobody", "Z"
+
+Part = Callable[[], Any]
+
+
+def inductive(name: str, sentence: str, *rules: str, mark: str = "accepted") -> Any:
+    """A theorem about an event, or a part of one, from any state that satisfies the invariants."""
+    return theorem(name, sentence, *(rules or ALL), strength=Strength.INDUCTIVE, marks=(mark,))
+
+
+def up_to(path: Any, name: str, most: Any, grounds: str) -> Any:
+    """A new atom from 0 to ``most``, as ``grounds`` says."""
+    made = path.fresh(name, 0)
+    given(path, made <= most, grounds)
+    return made
+
+
+# Collateral
+
+
+def holders(path: Any, *accounts: str) -> Books:
+    """A pool with a collateral asset, and accounts."""
+    world = Books(path)
+    world.feed(COIN_FEED)
+    world.pool(collateral=(COIN,))
+    for account in accounts:
+        world.account(account)
+    return world
+
+
+def an_asset(world: Books) -> Any:
+    """The settlement asset, collateral, or an asset that the pool does not know."""
+    return world.one_of("asset", CASH, COIN, "GOLD")
+
+
+@inductive("open_account", "Opening an account keeps every invariant.")
+def open_account(path: Any) -> Any:
+    """New and known, the backstop of this pool or of another."""
+    world = Books(path)
+    world.pool(backstop=world.one_of("backstop", "", "A"))
+    if world.either("another pool"):
+        world.pool("Q", backstop=world.one_of("its backstop", "", "A"))
+    if world.either("known"):
+        world.account("A")
+    action = world.action(ev.OpenAccount, account="A", pool=world.one_of("pool", POOL, NOWHERE))
+    return world.keeps_invariants(action).reason
+
+
+@inductive("deposit", "A deposit keeps every invariant.")
+def deposit(path: Any) -> Any:
+    """Of any asset, to a known account or an unknown one."""
+    world = holders(path, "A")
+    action = world.action(ev.Deposit, account=world.one_of("account", "A", NOBODY), asset=an_asset(world))
+    return world.keeps_invariants(action).reason
+
+
+@inductive("withdraw", "A withdrawal keeps every invariant.")
+def withdraw(path: Any) -> Any:
+    """Of any asset, from a known account or an unknown one."""
+    world = holders(path, "A")
+    action = world.action(ev.Withdraw, account=world.one_of("account", "A", NOBODY), asset=an_asset(world))
+    return world.keeps_invariants(action, passing(collateral.require_outflow)).reason
+
+
+@inductive("transfer", "A transfer keeps every invariant.")
+def transfer(path: Any) -> Any:
+    """Within a pool, to itself, or to pools that take both assets, one, or settle in what is collateral here."""
+    world = holders(path, "A")
+    where = world.one_of("target", "here", "itself", "takes both", "takes cash", "settles in coin")
+    if where in ("here", "itself"):
+        world.account("B")
+    else:
+        taken = (COIN,) if where == "takes both" else ()
+        world.pool("Q", collateral=taken, settlement_asset=COIN if where == "settles in coin" else CASH)
+        world.account("B", "Q")
+    target = "A" if where == "itself" else "B"
+    action = world.action(ev.Transfer, account="A", target=target, asset=an_asset(world))
+    return world.keeps_invariants(action, passing(collateral.require_outflow)).reason
+
+
+@inductive("convert", "A conversion keeps every invariant.")
+def convert(path: Any) -> Any:
+    """At any price, for any need."""
+    world = holders(path, "A", "B")
+    stand_ins = (
+        STANDING, opaque(margin.collateral_price, at_least_zero), opaque(margin.index_value, any_integer),
+        opaque(collateral.conversion_price, any_integer), opaque(collateral.conversion_need, any_integer),
+        passing(collateral.require_outflow),
+    )  # fmt: skip
+    keeper = world.one_of("keeper", "B", "A", NOBODY)
+    action = world.action(ev.Convert, account="A", keeper=keeper, asset=an_asset(world))
+    return world.keeps_invariants(action, *stand_ins).reason
+
+
+@inductive("contribute", "A contribution keeps every invariant.")
+def contribute(path: Any) -> Any:
+    """To either fund."""
+    world = holders(path)
+    fund, pool = world.one_of("fund", *ev.Fund), world.one_of("pool", POOL, NOWHERE)
+    return world.keeps_invariants(world.action(ev.Contribute, pool=pool, fund=fund)).reason
+
+
+@inductive("cover_loss", "Covering a loss keeps every invariant.")
+def cover_loss(path: Any) -> Any:
+    """From outside and from each fund."""
+    world = holders(path)
+    origin, pool = world.one_of("origin", *ev.Cover), world.one_of("pool", POOL, NOWHERE)
+    return world.keeps_invariants(world.action(ev.CoverLoss, pool=pool, origin=origin)).reason
+
+
+@inductive("collect_fees", "Collecting fees keeps every invariant.")
+def collect_fees(path: Any) -> Any:
+    """Out of the treasury."""
+    world = holders(path)
+    return world.keeps_invariants(world.action(ev.CollectFees, pool=world.one_of("pool", POOL, NOWHERE))).reason
+
+
+# Prices
+
+
+def one_market(path: Any, *phases: str, **more: Any) -> Books:
+    """A market in one of some phases, its feed and its pool."""
+    world = Books(path)
+    world.feed(markets=(OTHER_MARKET, MARKET))
+    world.pool()
+    world.market(phase=world.one_of("phase", *phases), **more)
+    return world
+
+
+def a_market(world: Books) -> Any:
+    """The market, or one that does not exist."""
+    return world.one_of("market", MARKET, NOWHERE)
+
+
+def moved_feed(world: Books) -> Feed:
+    """The feed of the market with any other price within its cap."""
+    feed = world.state.feeds[FEED]
+    index, time = world.path.atom("moved.index", 0), world.path.atom("moved.time", 0, TIME_MAX)
+    given(world.path, index <= feed.parameters.max_price, "a price of the feed")
+    return replace(feed, index=index, index_time=time)
+
+
+def claim_feed(path: Any, feed: Any) -> None:
+    """What theorems require of a feed that has moved."""
+    path.claim("the price is one of the feed", lambda: 0 <= feed.index <= feed.parameters.max_price)
+    path.claim("its time is one", lambda: 0 <= feed.index_time <= TIME_MAX)
+
+
+@inductive("accrued_index", "Accruing a settlement TWAP keeps every invariant, and gives a price from 0 to 2^36.", mark="done")
+def accrued_index(path: Any) -> Any:
+    """Without expiry, before the window, inside it and past expiry."""
+    world = Books(path)
+    world.feed(markets=(MARKET,))
+    world.pool()
+    world.market(time=world.one_of("time", NEVER, BEFORE, INSIDE), bare=True)
+    moved = moved_feed(world)
+
+    def call() -> Any:
+        before = world.state.settlements[MARKET]
+        result = oracle.accrued_index(world.moment(), MARKET, moved)
+        if world.state.settlements[MARKET] is not before:
+            twap_lemmas(world, before, moved)
+        path.claim("not negative", lambda: result >= 0)
+        path.claim("at most the highest price", lambda: result <= PRICE_MAX)
+        return result
+
+    return world.call(call)
+
+
+def twap_lemmas(world: Books, before: Any, moved: Feed) -> None:
+    """Each price for its seconds, and their sum, are at most the highest price for as many seconds."""
+    path, after = world.path, world.state.settlements[MARKET]
+    terms, held = world.state.markets[MARKET].listing, world.state.feeds[FEED].index
+    window = terms.parameters.settlement_window
+    since = max(0, after.accrued_time - max(terms.expiry - window, before.accrued_time))
+    left = terms.expiry - after.accrued_time
+    for price, seconds in ((held if held > 0 else moved.index, since), (moved.index, left)):
+        path.claim("seconds are not negative", lambda seconds=seconds: seconds >= 0)
+        path.claim("a price for seconds", lambda price=price, seconds=seconds: price * seconds <= PRICE_MAX * seconds)
+        path.claim("a price for seconds", lambda price=price, seconds=seconds: price * seconds >= 0)
+    total = after.accrued + moved.index * left
+    path.claim("all prices of the window", lambda: 0 <= total <= PRICE_MAX * window)
+
+
+def index_accrued(world: Books) -> StandIn:
+    """A TWAP accrues: of the settlement record nothing else changes, and no invariant is lost."""
+
+    def result(_: Any, market: str, feed: Any) -> Any:
+        world.path.claim("the market is open", lambda: world.state.markets[market].status in TRADED)
+        claim_feed(world.path, feed)
+        return world.path.fresh("accrued_index", 0, PRICE_MAX)
+
+    def then(_: Any, market: str, __: Any) -> Known:
+        accrued, time = world.path.fresh("accrued"), world.path.fresh("accrued_time")
+        record = replace(world.state.settlements[market], accrued=accrued, accrued_time=time)
+        return {("settlements", market): record}
+
+    return world.kept(oracle.accrued_index, "invariants.accrued_index", result, then)
+
+
+def mark_made(path: Any) -> StandIn:
+    """A mark within 1 and the cap."""
+
+    def result(*arguments: Any) -> Any:
+        made = path.fresh("mark", 1)
+        given(path, made <= arguments[3], "the mark is within its cap")
+        return made
+
+    return StandIn(oracle.mark_price, "oracle.the-mark-stays-within-its-band", lambda _: result)
+
+
+@inductive("refresh_mark", "Refreshing a mark keeps every invariant, whatever the feed's new price.", mark="done")
+def refresh_mark(path: Any) -> Any:
+    """Of an open market; in another phase nothing is done."""
+    world = one_market(path, OPEN, OTHER)
+    moved = moved_feed(world)
+    stand_ins = (index_accrued(world), mark_made(path), opaque(oracle.faded_basis, any_integer))
+    return world.call(lambda: oracle.refresh_mark(world.moment(), MARKET, moved), *stand_ins)
+
+
+def mark_refreshed(world: Books) -> StandIn:
+    """A mark is refreshed; the new one is any."""
+
+    def then(_: Any, market: str, __: Any) -> Known:
+        price = world.path.fresh("refreshed", 0, PRICE_MAX)
+        return {("marks", market): replace(mark, price=price) for mark in (world.state.marks.get(market),) if mark}
+
+    def result(_: Any, __: str, feed: Any) -> None:
+        claim_feed(world.path, feed)
+
+    return world.kept(oracle.refresh_mark, "invariants.refresh_mark", result, then)
+
+
+@inductive("post_price", "A price keeps every invariant, however many markets follow it.")
+def post_price(path: Any) -> Any:
+    """With and without a quorum; the feed is written when every market has followed."""
+    world = Books(path)
+    world.feed(markets=(MARKET, OTHER_MARKET), sources=world.one_of("sources", ("actor",), ("another",)))
+    stand_ins = (opaque(oracle.quorum_price, at_least_zero), mark_refreshed(world))
+    action = world.action(ev.PostPrice, feed=world.one_of("feed", FEED, NOWHERE))
+    return world.keeps_invariants(action, *stand_ins).reason
+
+
+@inductive("post_book", "A book sample keeps every invariant.")
+def post_book(path: Any) -> Any:
+    """Any sample: basis and premium are not read by an invariant."""
+    world = one_market(path, OPEN, OTHER, bare=True)
+    stand_ins = (
+        opaque(oracle.basis_sample, any_integer), opaque(oracle.smoothed, any_integer),
+        opaque(oracle.premium_sample, any_integer), mark_refreshed(world),
+    )  # fmt: skip
+    return world.keeps_invariants(world.action(ev.PostBook, market=a_market(world)), *stand_ins).reason
+
+
+@inductive("accrue_funding", "Accruing funding keeps every invariant.")
+def accrue_funding(path: Any) -> Any:
+    """At any rate."""
+    world = one_market(path, OPEN, OTHER)
+    stand_ins = (opaque(funding.aggregated, any_integer), opaque(funding.funding_rate, any_integer))
+    return world.keeps_invariants(world.action(ev.AccrueFunding, market=a_market(world)), *stand_ins).reason
+
+
+# Listing
+
+
+def admitted(world: Books, function: Part, then: Callable[..., None]) -> StandIn:
+    """Parameters pass the envelope: what ``then`` supposes of them is shown of all that pass."""
+
+    def result(state: State, terms: Any, *rest: Any) -> list[Any]:
+        world.admitted.append(terms.parameters)
+        then(state.feeds[terms.feed].parameters, terms, *rest)
+        return []
+
+    return StandIn(function, "invariants.admitted-parameters", lambda _: result)
+
+
+def listed(world: Books) -> StandIn:
+    """A listing passes."""
+
+    def then(feed: Any, terms: Any, time: Any) -> None:
+        lowest = terms.parameters.margin.tiers[0].maintenance
+        for fact in (*envelope(terms, lowest, feed), *expiries(terms, time)):
+            given(world.path, fact, "range (envelope)")
+
+    return admitted(world, listing.new_listing_violations, then)
+
+
+def expiries(terms: Any, time: Any) -> tuple[Any, ...]:
+    """What is said of the expiry of a new listing."""
+    if terms.kind == MarketKind.FUTURE:
+        return (terms.expiry - terms.parameters.settlement_window >= time,)
+    return (terms.expiry <= 0,)
+
+
+def without_violations(*functions: Any) -> tuple[StandIn, ...]:
+    """Inequalities of the envelope that are taken to hold; where they do not, the parameters are not admitted."""
+    return tuple(StandIn(function, PASSING, lambda _: lambda *__: []) for function in functions)
+
+
+@inductive(
+    "admitted-parameters",
+    "Parameters that pass the envelope when a market is listed cover the rebate, keep open interest within 2^56 at the "
+    "highest price and the penalty below maintenance, and leave the settlement window to come, or expire never.",
+    "PARM-9",
+    mark="admitted",
+)
+def admitted_parameters(path: Any) -> Any:
+    """One tier; the other inequalities are taken to hold, for they are required beside these."""
+    world = Books(path)
+    world.feed()
+    world.pool()
+    terms, time = new_listing(world, "listed"), path.atom("time", 0, TIME_MAX)
+    lowest = terms.parameters.margin.tiers[0].maintenance
+    maintenance = path.atom("maintenance in force", 1, SCALE)
+    given(path, maintenance <= lowest, "the lower of two")
+    others = (par.tier_violations, par.gap_violations, par.gains_haircut_violations)
+    with standing_in(path, *without_violations(*others)):
+        new = listing.new_listing_violations(world.state, terms, time)
+        changed = listing.listing_violations(world.state, terms, maintenance)
+    if not new:
+        path.mark("admitted")
+        for fact in (*envelope(terms, lowest, world.state.feeds[FEED].parameters), *expiries(terms, time)):
+            path.claim("of a new listing", lambda fact=fact: fact)
+    if not changed:
+        for fact in envelope(terms, maintenance, world.state.feeds[FEED].parameters):
+            path.claim("of a change", lambda fact=fact: fact)
+    return len(new), len(changed)
+
+
+def new_listing(world: Books, name: str, wide: bool = False) -> Any:
+    """A listing of the market with any parameters."""
+    margins = par.MarginParameters
+    tiers = (symbolic(world.path, par.Tier, f"{name}.tier", wide),)
+    table = symbolic(world.path, margins, f"{name}.margin", wide, tiers=tiers)
+    terms = symbolic(world.path, par.MarketParameters, name, wide, margin=table)
+    return symbolic(
+        world.path, par.MarketListing, name, wide, market=MARKET, pool=POOL, feed=FEED, parameters=terms
+    )  # fmt: skip
+
+
+@inductive("list_market", "Listing a market keeps every invariant.")
+def list_market(path: Any) -> Any:
+    """With any parameters, in range or not."""
+    world = Books(path)
+    world.feed(markets=(OTHER_MARKET,))
+    world.pool()
+    known = world.one_of("known", "new", "listed", "without a pool", "without a feed")
+    if known == "listed":
+        world.market(phase=OTHER)
+    terms = new_listing(world, "listed", wide=True)
+    terms = replace(terms, pool=NOWHERE if known == "without a pool" else POOL)
+    terms = replace(terms, feed=NOWHERE if known == "without a feed" else FEED)
+    return world.keeps_invariants(ev.ListMarket(terms), listed(world)).reason
+
+
+@inductive("genesis", "The state of any genesis satisfies every invariant.", mark="done")
+def genesis(path: Any) -> Any:
+    """Two assets and feeds, a pool and a market; what is written of each does not depend on the others."""
+    world = Books(path)
+    feeds = tuple(symbolic(path, par.FeedParameters, feed, feed=feed, sources=()) for feed in (FEED, COIN_FEED))
+    coin = symbolic(path, par.CollateralTerms, "coin", asset=COIN, feed=COIN_FEED)
+    terms = {"pool": POOL, "settlement_asset": CASH, "collateral": (coin,), "layers": (), "backstop": "A"}
+    pool, time = symbolic(path, par.PoolParameters, POOL, **terms), path.atom("time", 0, TIME_MAX)
+    assets = tuple(symbolic(path, par.AssetParameters, asset, asset=asset) for asset in (CASH, COIN))
+    markets = (new_listing(world, "listed"),) if world.either("a market") else ()
+    world.admitted += [*feeds, *(entry.parameters for entry in markets), pool]
+    checks = without_violations(par.feed_violations, par.pool_violations, par.haircut_violations)
+    first = ev.Genesis(time, ("admin",), ("venue",), assets, feeds, (pool,), markets)
+    world.begin()
+    with standing_in(path, *checks, listed(world)):
+        world.state = listing.build(first)
+    path.mark("done")
+    world.settle()
+    return len(world.state.created)
+
+
+def compared(path: Any, record: Any, name: str) -> Any:
+    """A record that may equal the one that it is compared with, or not, whatever it holds."""
+    if not path.stand_ins:
+        return record
+    answer = {"__eq__": lambda *_: path.choice(name, False, True) == True, "__hash__": None}  # noqa: E712
+    kind = type(type(record).__name__, (type(record),), answer)
+    return kind(**{item: getattr(record, item) for item, _, _ in shape_of(type(record))})
+
+
+def new_parameters(world: Books, current: Any) -> Any:
+    """Parameters of which it is open which are those of before."""
+    terms = new_listing(world, "changed").parameters
+    tiers = (compared(world.path, terms.margin.tiers[0], "the same tiers"),)
+    window = current.settlement_window if world.either("the same window") else terms.settlement_window
+    return replace(
+        terms,
+        margin=replace(terms.margin, tiers=tiers),
+        funding=compared(world.path, terms.funding, "the same funding"),
+        settlement_window=window,
+    )
+
+
+@inductive("set_parameters", "A change of parameters keeps every invariant.")
+def set_parameters(path: Any) -> Any:
+    """Parameters in range; others are rejected before, as in ``list_market``."""
+    world = Books(path)
+    world.feed(markets=(MARKET,))
+    world.pool()
+    phase = world.one_of("phase", OPEN, OTHER)
+    world.market(phase=phase, time=world.one_of("time", NEVER, BEFORE, INSIDE) if phase == OPEN else NEVER)
+    action = ev.SetParameters(a_market(world), new_parameters(world, world.state.markets[MARKET].listing.parameters))
+
+    def then(feed: Any, terms: Any, lowest: Any) -> None:
+        for fact in envelope(terms, lowest, feed):
+            given(path, fact, "range (envelope)")
+
+    stand_ins = (admitted(world, listing.listing_violations, then), passing(machine.require_next))
+    return world.keeps_invariants(action, *stand_ins, rescaled(path)).reason
+
+
+def rescaled(path: Any) -> StandIn:
+    """The real ``rescale``, with a lemma about the carried remainder."""
+
+    def lemmas(_: Any, result: Any, ctx: Any, market: str, before: Any, after: Any) -> None:
+        carry = ctx.state.fundings[market].carry
+        path.claim("carry below its divisor", lambda: carry < SCALE * after.funding.period)
+        del result, before
+
+    return with_lemmas(listing.rescale, lemmas)
+
+
+@inductive("set_status", "A change of status keeps every invariant.")
+def set_status(path: Any) -> Any:
+    """From any status to any."""
+    world = one_market(path, OPEN, OTHER)
+    return world.keeps_invariants(world.action(ev.SetStatus, market=a_market(world))).reason
+
+
+@inductive("delist", "Delisting keeps every invariant.")
+def delist(path: Any) -> Any:
+    """Without expiry, before the window and inside it."""
+    world = Books(path)
+    world.feed(markets=(MARKET,))
+    world.pool()
+    phase = world.one_of("phase", OPEN, OTHER)
+    world.market(phase=phase, time=world.one_of("time", NEVER, BEFORE, INSIDE) if phase == OPEN else NEVER)
+    return world.keeps_invariants(world.action(ev.Delist, market=a_market(world))).reason
 
 
 def fees_conserved() -> StandIn:
@@ -35,102 +535,3 @@ def fees_conserved() -> StandIn:
         return split
 
     return StandIn(trading.mul_floor, "itself, with lemmas", of)
-
-
-@theorem("deposit", "A deposit keeps every invariant.", *ALL, strength=Strength.INDUCTIVE, marks=("accepted",))
-def deposit(path: Any) -> Any:
-    """Settlement asset and collateral, known and unknown accounts."""
-    world = World(path)
-    asset = COIN if world.either("collateral") else CASH
-    world.feed(f"{COIN}-feed")
-    world.pool(collateral=(COIN,))
-    world.account("A")
-    return world.keeps_invariants(world.action(ev.Deposit, account="A", asset=asset)).reason
-
-
-@theorem("withdraw", "A withdrawal keeps every invariant.", *ALL, strength=Strength.INDUCTIVE, marks=("accepted",))
-def withdraw(path: Any) -> Any:
-    """Settlement asset and collateral."""
-    world = World(path)
-    asset = COIN if world.either("collateral") else CASH
-    world.feed(f"{COIN}-feed")
-    world.pool(collateral=(COIN,))
-    world.account("A")
-    action = world.action(ev.Withdraw, account="A", asset=asset)
-    return world.keeps_invariants(action, passing(collateral.require_outflow)).reason
-
-
-def market_of_two(path: Any) -> World:
-    """A market and two accounts, whose positions are among the rest."""
-    world = World(path)
-    world.feed(markets=(MARKET,))
-    world.pool()
-    world.market()
-    for account in "AB":
-        world.account(account)
-    return world
-
-
-def two_parties(path: Any) -> World:
-    """A market and two accounts, each with an open position or none."""
-    world = market_of_two(path)
-    for account in "AB":
-        world.position(account, MARKET, "open" if world.either(f"{account} holds") else "flat")
-    return world
-
-
-def novation_requires(path: Any, size: Any, price: Any) -> None:
-    """What ``invariants.novate`` supposes of its arguments."""
-    path.claim("novated lots are positive", lambda: 1 <= size <= SIZE_MAX)
-    path.claim("the price is in range", lambda: 1 <= price <= PRICE_MAX)
-
-
-def _novated(path: Any, ctx: Any, buyer: str, seller: str, market: str, size: Any, price: Any) -> Any:
-    path.claim("two accounts", lambda: buyer != seller)
-    novation_requires(path, size, price)
-    return tuple((path.fresh("start"), path.fresh("end")) for _ in "AB")
-
-
-NOVATED = kept(trading.novate, "invariants.novate", _novated)
-FEES = kept(trading.charge_fees, "invariants.charge_fees", lambda path, *_: (path.fresh("taker"), path.fresh("maker")))
-
-
-@theorem(
-    "novate",
-    "A novation keeps every invariant but the range of sizes.",
-    *ALL,
-    strength=Strength.INDUCTIVE,
-    marks=("done",),
-)
-def novate(path: Any) -> Any:
-    """The range of sizes (INV-9) is what the caps of a trade and the lots of a liquidation keep."""
-    world = two_parties(path)
-    size, price = path.atom("lots", 1, SIZE_MAX), path.atom("price", 1, PRICE_MAX)
-    ctx = world.context()
-    path.assume(lambda: world.state.markets[MARKET].status != MarketStatus.CLOSED, "not closed")
-    return world.call_keeps_invariants(
-        lambda: trading.novate(ctx, "A", "B", MARKET, size, price), FILLED, but=("INV-9",)
-    )
-
-
-@theorem("charge_fees", "Fees keep every invariant.", *ALL, strength=Strength.INDUCTIVE, marks=("done",))
-def charge_fees(path: Any) -> Any:
-    """With parameters inside the envelope: the rebate is covered."""
-    world = market_of_two(path)
-    market = world.state.markets[MARKET]
-    limits = market.listing.parameters.trading
-    path.assume(lambda: -limits.maker_fee <= limits.taker_fee, "rebate-covered")
-    value, ctx = path.atom("value", 0, NOTIONAL_MAX), world.context()
-    return world.call_keeps_invariants(lambda: trading.charge_fees(ctx, market, "A", "B", value), fees_conserved())
-
-
-@theorem("trade", "A trade keeps every invariant.", *ALL, strength=Strength.INDUCTIVE, marks=("accepted",))
-def trade(path: Any) -> Any:
-    """Novation and fees keep them; nothing else is written. The range of sizes is ``invariants.trade:sizes``."""
-    world = market_of_two(path)
-    checks = (trading.require_caps, trading.require_open_interest, trading.require_balance_limit)
-    stand_ins = (
-        STANDING, NOVATED, FEES, opaque(margin.fill_allowed, any_bool), opaque(trading.reduces, any_bool),
-        opaque(trading.no_worse_than_mark, any_bool), *map(passing, checks),
-    )  # fmt: skip
-    return world.keeps_invariants(world.action(ev.Trade, market=MARKET, buyer="A", seller="B"), *stand_ins).reason

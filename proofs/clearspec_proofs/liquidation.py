@@ -2,32 +2,41 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
-from clearspec import liquidation, margin
+from clearspec import events as ev
+from clearspec import liquidation, margin, trading
+from clearspec.ledger import Kind, balance, house, user
+from clearspec.machine import apply
 from clearspec.margin import Standing
 from clearspec.numerics import EQUITY_MAX, NOTIONAL_MAX, PRICE_MAX, SCALE, SIZE_MAX, TIERS_MAX, TIME_MAX, mul_ceil
 from clearspec.parameters import LiquidationParameters, Tier
 from clearspec.sandbox import LISTING, MARGIN
 from clearspec.sandbox import MARKET as PARAMETERS
-from clearspec.state import Budget, Market, MarketStatus
-from clearspec_proofs.books import given
-from clearspec_proofs.stand_ins import Function, StandIn, any_integer, opaque, standing_in
-from clearspec_proofs.theorems import theorem
+from clearspec.state import Budget, Market, MarketStatus, State
+from clearspec_proofs.desk import CASH, MARKET, POOL, Desk
+from clearspec_proofs.hints import noted, numbers, pick
+from clearspec_proofs.sound import given
+from clearspec_proofs.stand_ins import (
+    FILLED,
+    Function,
+    StandIn,
+    any_integer,
+    any_standing,
+    opaque,
+    passing,
+    standing_in,
+)
+from clearspec_proofs.theorems import Strength, theorem
 from clearspec_proofs.world import symbolic
 
+DEBTOR, KEEPER, INSURANCE = "A", "B", "insurance"
 REQUIREMENT_MAX = 2**62
 """Notional or requirement of 64 positions (NUM-9)."""
 
 KEPT, CLOSED, REST = "kept", "closed", "above"
 TABLES, FREED = "liquidation.closing-frees-the-lowest-ratio", "liquidation.closing-frees-requirement"
-
-
-def noted(path: Any, name: str, fact: Any) -> None:
-    """Claim a fact that is evident from ranges, and have it among the hypotheses of what follows."""
-    path.claim(name, lambda: fact)
-    given(path, fact, name)
 
 
 # What closing frees
@@ -44,13 +53,6 @@ def slices(path: Any, left: int, total: int, count: int) -> list[dict[str, Any]]
         empty = {KEPT: False, CLOSED: tier == left < total, REST: tier == total}
         found.append({name: path.atom(f"{name}{tier}", 1 - empty[name]) for name, here in parts.items() if here})
     return found
-
-
-def pick(path: Any, name: str, first: int, last: int) -> int:
-    """Each number from ``first`` to ``last``."""
-    options = tuple(range(first, last + 1))
-    chosen = path.choice(name, *options)
-    return next((option for option in options[:-1] if chosen == option), last)
 
 
 @theorem(
@@ -148,8 +150,8 @@ def closing_frees_requirement(path: Any) -> Any:
 
 @theorem(
     "penalty-bounded",
-    "The penalty is not negative, at most its ratio of the closed notional, at most the closed part of what the account "
-    "is worth, and so never more than that.",
+    "The penalty is not negative, at most its ratio of the closed notional, at most the closed part of what the "
+    "account is worth, and so never more than that.",
     "LIQ-4",
 )
 def penalty_bounded(path: Any) -> Any:
@@ -171,15 +173,18 @@ def penalty_bounded(path: Any) -> Any:
 def _penalty(path: Any) -> Function:
     def stand_in(value: Any, ratio: Any, net_liquidation_value: Any, notional_held: Any) -> Any:
         path.claim("the account holds what is closed", lambda: 1 <= value <= notional_held)
+        if net_liquidation_value <= 0:
+            return 0
         paid = path.fresh("penalty", 0)
-        given(path, paid * SCALE <= value * ratio, "liquidation.penalty-bounded")
+        given(path, paid * SCALE <= value * ratio, "range (liquidation.penalty-bounded)")
+        given(path, paid <= net_liquidation_value, "range (liquidation.penalty-bounded)")
         return paid
 
     return stand_in
 
 
 PENALTY = StandIn(liquidation.penalty_for, "liquidation.penalty-bounded", _penalty)
-"""The penalty is at most its ratio of the closed notional, which is what the requirement freed is compared with."""
+"""The penalty is at most its ratio of the closed notional and what the account is worth."""
 
 
 @theorem(
@@ -312,10 +317,12 @@ def sized_step_restores(path: Any) -> Any:
     lowest = liquidation.maintenance_in_force(market, time)
     given(path, rules.penalty < lowest, "penalty-below-maintenance")
     given(path, account.notional >= size * price, "the account holds the position")
+    noted(path, "lemma: a part of a lot at least", size * rules.close_factor >= 1)
+    noted(path, "lemma: what is not critical is not below zero", account.maintenance * rules.critical_health >= 0)
     wanted: list[Any] = []
     with standing_in(path, restoring(wanted)):
         piece = liquidation.closable_size(size, price, account, market, time)
-    path.claim("at most the position", lambda: 0 <= piece <= size)
+    path.claim("a lot at least, and at most the position", lambda: 1 <= piece <= size)
     if piece >= size:
         path.mark("closed")
     elif piece >= mul_ceil(size, rules.close_factor):
@@ -361,26 +368,62 @@ def penalty_is_the_greatest(path: Any) -> Any:
     return paid
 
 
+@dataclass
 class Split:
-    """A liquidation at once, and the same in two pieces; penalties by the theorems above."""
+    """A liquidation at once, and the same in two pieces: penalties by the theorems above, or in numbers as they are.
 
-    def __init__(self, path: Any) -> None:
-        self.path = path
-        self.rules = symbolic(path, LiquidationParameters, "rules")
-        self.pieces = [path.atom(f"piece{number}", 1, NOTIONAL_MAX) for number in (1, 2)]
-        self.value, self.other = sum(self.pieces), path.atom("other", 0, REQUIREMENT_MAX)
-        ranges = {"none": (None, 0), "some": (1, EQUITY_MAX), "more than counts": (EQUITY_MAX + 1, None)}
-        self.wealth = path.choice("worth is", *ranges)
-        self.worth = path.atom("worth", *next(ranges[name] for name in ranges if self.wealth == name))
-        self.bound = max(0, min(self.worth, EQUITY_MAX))
+    ``bound`` is what counts of the account's worth.
+    """
 
-    def penalty(self, value: Any, worth: Any, held: Any) -> Any:
-        """The real penalty on a closed notional, with its two bounds."""
-        paid = liquidation.penalty_for(value, self.rules.penalty, worth, held)
-        self.path.claim("lemma: its ratio", lambda: paid * SCALE <= value * self.rules.penalty)
-        bound = max(0, margin.bounded(worth))
-        self.path.claim("lemma: its part of the worth", lambda: paid * held <= bound * value)
+    path: Any
+    rules: LiquidationParameters
+    pieces: tuple[Any, Any]
+    other: Any
+    worth: Any
+    bound: Any
+    real: bool
+
+    @property
+    def held(self) -> Any:
+        """Notional that the account holds before."""
+        return sum(self.pieces) + self.other
+
+    def penalty(self, value: Any, worth: Any, bound: Any, held: Any) -> Any:
+        """The penalty on a piece, of an account of whose worth at most ``bound`` counts."""
+        if self.real:
+            return liquidation.penalty_for(value, self.rules.penalty, worth, held)
+        self.path.contracts.add("liquidation.penalty_for: liquidation.penalty-bounded")
+        paid = self.path.fresh("penalty", 0)
+        given(self.path, paid * SCALE <= value * self.rules.penalty, "liquidation.penalty-bounded")
+        given(self.path, paid * held <= bound * value, "liquidation.penalty-bounded")
         return paid
+
+    def parts(self) -> tuple[Any, Any]:
+        """The penalties of the two pieces; closing at mark leaves the account's worth as it is."""
+        one, other = self.pieces
+        first = self.penalty(one, self.worth, self.bound, self.held)
+        left = 0 if self.worth <= 0 else self.bound
+        if 0 < self.worth <= EQUITY_MAX:
+            path, left = self.path, self.bound - first
+            noted(path, "lemma: what is not closed", self.bound * (other + self.other) >= 0)
+            path.claim("lemma: at most the worth of all that is held", lambda: left * self.held >= 0)
+            path.claim("lemma: at most the worth", lambda: left >= 0)
+        return first, self.penalty(other, self.worth - first, left, self.held - one)
+
+
+def split(path: Any) -> Split:
+    """Any liquidation in two pieces; and two of which one is bound by the ratio, one by the worth."""
+    rules = PARAMETERS.liquidation
+    example = numbers(path, ratio=((850, 1_050), 6_000, 10**6), worth=((450_000, 450_000), 0, 5_000))
+    if example is not None:
+        return Split(path, rules, *example, example[-1], real=True)
+    rules = replace(rules, penalty=path.atom("ratio", 0, SCALE - 1))
+    pieces = path.atom("piece1", 1, NOTIONAL_MAX), path.atom("piece2", 1, NOTIONAL_MAX)
+    ranges = {"nothing": (None, 0), "something": (1, EQUITY_MAX), "more than counts": (EQUITY_MAX + 1, None)}
+    wealth = path.choice("worth", *ranges)
+    worth = path.atom("worth", *next(bounds for name, bounds in ranges.items() if wealth == name))
+    bound = 0 if worth <= 0 else worth if worth <= EQUITY_MAX else EQUITY_MAX
+    return Split(path, rules, pieces, path.atom("other", 0, REQUIREMENT_MAX), worth, bound, not path.stand_ins)
 
 
 @theorem(
@@ -389,11 +432,242 @@ class Split:
     "LIQ-4",
 )
 def splitting_takes_no_more(path: Any) -> Any:
-    """Closing at mark leaves net liquidation value as it is, so that only the first penalty lowers it."""
-    case = Split(path)
-    one, other = case.pieces
-    held = case.value + case.other
-    first = case.penalty(one, case.worth, held)
-    second = case.penalty(other, case.worth - first, held - one)
-    #whole = case.penalty(case.value, case.worth, held)
-    return first, second
+    """The two penalties together are within both bounds of the whole, of which the penalty is the greatest integer."""
+    case = split(path)
+    (first, second), (one, other) = case.parts(), case.pieces
+    taken, value, bound = first + second, one + other, case.bound
+    path.claim("within the ratio", lambda: taken * SCALE <= value * case.rules.penalty)
+    if case.worth > EQUITY_MAX:
+        path.claim("lemma: no more than is closed", lambda: value - taken >= 0)
+        path.claim("lemma: all that is held is less than the worth", lambda: taken * (bound - case.held) >= 0)
+    else:
+        path.claim("lemma: the first part", lambda: (bound * one - first * case.held) * case.other >= 0)
+    path.claim("within the part of the worth", lambda: taken * case.held <= bound * value)
+    whole = liquidation.penalty_for(value, case.rules.penalty, case.worth, case.held) if case.real else None
+    if whole is None:
+        path.contracts.add("liquidation.penalty_for: liquidation.penalty-is-the-greatest")
+        whole = taken + path.fresh("more than both", 0)
+    path.claim("no more", lambda: taken <= whole)
+    return whole
+
+
+# Who gains
+
+
+def _reward(path: Any) -> Function:
+    def stand_in(value: Any, penalty: Any, ratio: Any) -> Any:
+        reward = path.fresh("reward", 0)
+        given(path, reward <= penalty, "liquidation.reward-bounded")
+        return reward
+
+    return stand_in
+
+
+def _topped_up(path: Any) -> Function:
+    def stand_in(value: Any, reward: Any, rules: LiquidationParameters, spent: Any, fund: Any) -> Any:
+        path.claim("the fund is not negative", lambda: fund >= 0)
+        if path.choice("insured", True, False) == False:  # noqa: E712
+            return 0
+        added, grounds = path.fresh("added", 1), "liquidation.reward-floor-within-budget"
+        given(path, added <= fund, grounds)
+        given(path, spent + added <= rules.reward_budget, grounds)
+        return added
+
+    return stand_in
+
+
+SHARES = (
+    PENALTY,
+    StandIn(liquidation.reward_from, "liquidation.reward-bounded", _reward),
+    StandIn(liquidation.topped_up, "liquidation.reward-floor-within-budget", _topped_up),
+)
+
+
+def holdings(state: State) -> dict[str, Any]:
+    """Settlement balances of the account, its liquidator and the insurance fund."""
+    keys = {name: user(CASH, POOL, name) for name in (DEBTOR, KEEPER)}
+    keys[INSURANCE] = house(CASH, POOL, Kind.INSURANCE_FUND)
+    return {name: balance(state, key) for name, key in keys.items()}
+
+
+@theorem(
+    "nobody-gains-jointly",
+    "What a liquidation takes from the account goes to the liquidator and to insurance, so that both together gain at "
+    "most what insurance adds to the reward, within its budget; insurance does not fall below zero, an account worth "
+    "something stays so, and no other balance changes.",
+    "LIQ-4",
+    "LIQ-5",
+    "LIQ-6",
+    "INV-3",
+    marks=("insured",),
+)
+def nobody_gains_jointly(path: Any) -> Any:
+    """From any balances and budget, for any closed notional of any standing."""
+    desk = Desk(path, DEBTOR, KEEPER)
+    rules, account = symbolic(path, LiquidationParameters, "rules"), any_standing_below(path)
+    market = desk.market(rules)
+    closed = path.atom("closed", 1, NOTIONAL_MAX)
+    given(path, closed <= account.notional, "the account holds what is closed")
+    before, spent = holdings(desk.state), liquidation.current_budget(desk.ctx, market).rewards
+    start = desk.begin()
+    with standing_in(path, *SHARES):
+        action = ev.Liquidate(DEBTOR, KEEPER, MARKET, 1)
+        paid = liquidation.pay_penalty(desk.ctx, market, action, closed, account)
+    after, added = holdings(desk.state), paid["reward_floor"]
+    gains = {name: after[name] - before[name] for name in before}
+    path.claim("together at most what insurance adds", lambda: gains[DEBTOR] + gains[KEEPER] <= added)
+    path.claim("nothing is lost", lambda: gains[DEBTOR] + gains[KEEPER] + gains[INSURANCE] == 0)
+    path.claim("the account pays the penalty", lambda: gains[DEBTOR] == -paid["penalty"])
+    path.claim("insurance not below zero", lambda: after[INSURANCE] >= 0)
+    path.claim("within the budget", lambda: added + spent <= max(spent, rules.reward_budget))
+    path.claim("what is drawn is noted", lambda: desk.state.budgets[MARKET].rewards == spent + added)
+    path.claim("worth something stays so", lambda: paid["penalty"] <= max(0, account.net_liquidation_value))
+    touched = {("balances", user(CASH, POOL, name)) for name in (DEBTOR, KEEPER)}
+    touched |= {("balances", house(CASH, POOL, Kind.INSURANCE_FUND)), ("budgets", MARKET)}
+    path.claim("no other balance", lambda: set(start.changed(desk.state)) <= touched)
+    if added > 0:
+        path.mark("insured")
+    return paid
+
+
+# The event
+
+
+def _at_most(path: Any, size: Any) -> Any:
+    lots = path.fresh("closable", 1)
+    given(path, lots <= size, "range (liquidation.sized-step-restores)")
+    return lots
+
+
+CLOSABLE = StandIn(
+    liquidation.closable_size,
+    "liquidation.sized-step-restores",
+    lambda path: lambda size, *_: _at_most(path, size),
+)
+
+
+class Liquidating:
+    """A liquidation: of an account with one position at a mark of 100, or of any account of any standing."""
+
+    def __init__(self, path: Any) -> None:
+        self.path, self.desk = path, Desk(path, DEBTOR, KEEPER)
+        self.plain = path.choice("standings", "plain", "any") == "plain" or not path.stand_ins
+        self.seen: list[Standing] = []
+        self.lots = path.atom("lots", 1, 10**6 if self.plain else SIZE_MAX)
+        self.price = 100 if self.plain else path.atom("price", 1, PRICE_MAX)
+        self.desk.priced(self.price)
+        self.desk.hold(DEBTOR, self.lots if path.choice("side", "long", "short") == "long" else -self.lots)
+
+    def standing(self, path: Any) -> Function:
+        """Any standing, noted in the order in which they are asked for."""
+
+        def stand_in(*_: Any) -> Standing:
+            found = any_standing(path, "standing")
+            if not self.seen:
+                given(path, found.notional >= self.lots * self.price, "range (the fold over positions)")
+            self.seen.append(found)
+            return found
+
+        return stand_in
+
+    def apply(self, *stand_ins: StandIn) -> ev.Receipt:
+        """Apply the event, sent by the owner of the liquidator."""
+        desk = self.desk
+        if self.plain:
+            self.seen.append(margin.standing(desk.ctx, DEBTOR))
+        action = ev.Liquidate(DEBTOR, KEEPER, MARKET, self.path.atom("asked", 1, SIZE_MAX))
+        any_other = () if self.plain else (StandIn(margin.standing, "opaque", self.standing),)
+        desk.begin()
+        with standing_in(self.path, *stand_ins, *any_other):
+            return apply(desk.state, ev.Event("event", 1, desk.state.time, "actor", action))
+
+
+UNSAID = "of what is written nothing is claimed"
+AFTERWARDS = (
+    CLOSABLE,
+    StandIn(trading.novate, UNSAID, lambda _: lambda *__: ((0, 1), (0, -1))),
+    StandIn(liquidation.pay_penalty, UNSAID, lambda _: lambda *__: {}),
+)
+
+
+@theorem(
+    "only-below-maintenance",
+    "An accepted liquidation found margin equity below the maintenance requirement, and not at it, and net liquidation "
+    "value not negative.",
+    "LIQ-1",
+    "MARG-12",
+    strength=Strength.ONE_STEP,
+    marks=("accepted",),
+)
+def only_below_maintenance(path: Any) -> Any:
+    """Of any standing, of any account."""
+    case = Liquidating(path)
+    receipt = case.apply(*AFTERWARDS, passing(liquidation.require_able))
+    if receipt.reason is None:
+        path.mark("accepted")
+        before = case.seen[0]
+        path.claim("below maintenance", lambda: before.margin_equity < before.maintenance)
+        path.claim("not in default", lambda: before.net_liquidation_value >= 0)
+    return receipt.reason
+
+
+ADMITTED = (
+    ev.Reason.NO_POSITION,
+    ev.Reason.NOT_LIQUIDATABLE,
+    ev.Reason.IN_DEFAULT,
+    ev.Reason.SIZE_BELOW_MINIMUM,
+    ev.Reason.TOO_MANY_POSITIONS,
+    ev.Reason.NEGATIVE_BALANCE_LIMIT,
+    ev.Reason.INSUFFICIENT_MARGIN,
+)
+"""Reasons to reject a liquidation of known accounts of one pool in a market that trades at a fresh price."""
+
+
+@theorem(
+    "never-rejected-for-range",
+    "A liquidation by its owner into an account of the pool, in an open market with a fresh price, is rejected for the "
+    "standing of the two accounts or for its size alone: whatever the balances are, never for the range of an amount.",
+    "LIQ-1",
+    "LIQ-7",
+    "NUM-9",
+    strength=Strength.ONE_STEP,
+    marks=("accepted",),
+)
+def never_rejected_for_range(path: Any) -> Any:
+    """Balances are any integers; the size that is asked for is within the bounds of its field."""
+    receipt = Liquidating(path).apply(*AFTERWARDS)
+    if receipt.reason is None:
+        path.mark("accepted")
+        return None
+    path.claim("an admitted reason", lambda: receipt.reason in ADMITTED)
+    return receipt.reason
+
+
+@theorem(
+    "closing-at-mark-moves-no-worth",
+    "In an accepted liquidation the account's worth at mark falls by exactly the penalty, which it can bear, and the "
+    "liquidator's rises by exactly what it is paid: the lots change hands at mark and move nobody's worth.",
+    "LIQ-4",
+    "LIQ-7",
+    "TRADE-3",
+    strength=Strength.ONE_STEP,
+    marks=("accepted",),
+)
+def closing_at_mark_moves_no_worth(path: Any) -> Any:
+    """From any position of either side; net liquidation value is the worth of one position and of all else there is."""
+    case = Liquidating(path)
+    desk = case.desk
+    sign = pick(path, "the liquidator's side", -1, 1)
+    if sign != 0:
+        desk.hold(KEEPER, sign * path.atom("lots of B", 1, SIZE_MAX))
+    before = {name: desk.worth(name) for name in (DEBTOR, KEEPER)}
+    receipt = case.apply(CLOSABLE, FILLED, *SHARES, passing(liquidation.require_able))
+    if receipt.reason is not None:
+        return receipt.reason
+    path.mark("accepted")
+    gains, paid = {name: desk.worth(name) - held for name, held in before.items()}, receipt.amounts
+    path.claim("the account pays the penalty", lambda: gains[DEBTOR] == -paid["penalty"])
+    path.claim("the liquidator is paid", lambda: gains[KEEPER] == paid["reward"] + paid["reward_floor"])
+    path.claim("the account can bear it", lambda: paid["penalty"] <= max(0, case.seen[0].net_liquidation_value))
+    path.claim("only these two are named", lambda: set(receipt.accounts) == {DEBTOR, KEEPER})
+    return None

@@ -21,9 +21,9 @@ from typing import Any
 from clearspec import invariants as inv
 from clearspec.ledger import Kind, clearing
 from clearspec.numerics import INDEX_MAX, NOTIONAL_MAX, PRICE_MAX, SCALE, SIZE_MAX
-from clearspec.parameters import FeedParameters, MarketListing
+from clearspec.parameters import FeedParameters
 from clearspec.state import Budget, Feed, Funding, Mark, MarketStatus, Position, Post, Settlement
-from clearspec_proofs.claims import CLAIM_REST, RESTS, view
+from clearspec_proofs.claims import CLAIM_REST, RESTS, envelope, tables_of, view
 from clearspec_proofs.lifting.paths import Discarded, Path
 from clearspec_proofs.lifting.polynomials import add, constant, negate
 from clearspec_proofs.lifting.terms import Condition, polynomial_of
@@ -69,16 +69,6 @@ def lemma(path: Any, name: str, fact: Callable[[], Any]) -> None:
     """Claim a comparison and note it among the hypotheses, also where bounds made it evident."""
     path.claim(name, fact)
     given(path, fact(), name)
-
-
-def envelope(listing: MarketListing, lowest: Any, feed: FeedParameters) -> tuple[Any, ...]:
-    """The inequalities of the envelope that theorems about invariants need; ``lowest`` is a maintenance ratio."""
-    trading, penalty = listing.parameters.trading, listing.parameters.liquidation.penalty
-    return (
-        -trading.maker_fee <= trading.taker_fee,
-        trading.max_open_interest * feed.max_price <= NOTIONAL_MAX,
-        penalty < lowest,
-    )
 
 
 class SoundWorld(World):
@@ -179,8 +169,8 @@ class SoundWorld(World):
         status = self.path.choice(f"{market}.status", *STATUSES.get(phase, (MarketStatus.SETTLING,)))
         super().market(market, pool, feed, tiers, status=status, **more)
         record, parameters = self.state.markets[market], self.state.feeds[feed].parameters
-        for table in (record.listing.parameters.margin.tiers, record.before.margin.tiers):
-            for fact in envelope(record.listing, table[0].maintenance, parameters):
+        for tiers in tables_of(record):
+            for fact in envelope(record.listing, tiers[0].maintenance, parameters):
                 given(self.path, fact, "range (envelope)")
 
     def figures(self, market: str, pool: str) -> None:

@@ -25,7 +25,7 @@ from typing import Any
 
 import clearspec
 from clearspec.margin import Standing
-from clearspec.numerics import PRICE_MAX
+from clearspec.numerics import BALANCE_MAX, PRICE_MAX
 from clearspec.state import Position
 from clearspec.trading import filled, replace_fill
 from clearspec_proofs.lifting.terms import polynomial_of
@@ -153,6 +153,11 @@ def any_standing(path: Any, name: str) -> Standing:
     return Standing(*(path.fresh(f"{name}.{field}") for field in Standing._fields))
 
 
+def standing_in_range(path: Any, name: str) -> Standing:
+    """Any standing whose settlement balance is in range; beyond it the event is rejected."""
+    return any_standing(path, name)._replace(cash=path.fresh(f"{name} in range", -BALANCE_MAX, BALANCE_MAX))
+
+
 def is_good(path: Any, position: Position) -> bool:
     """Whether a position is known to satisfy INV-12: assumed to, or the result of a fill of one that does."""
     mine = polynomial_of(position.size), polynomial_of(position.cost)
@@ -177,3 +182,17 @@ def _filled(path: Any) -> Function:
 FILLED = StandIn(filled, "trading.filled-conserves, trading.filled-keeps-cost-within-size", _filled)
 """A fill changes the size by the lots filled; what it realises is what the cost rises by beyond what was paid; and a
 position that satisfies INV-12 satisfies it afterwards, and costs nothing if it is flat."""
+
+
+def _filled_to_flat(path: Any) -> Function:
+    def stand_in(position: Position, delta: Any, price: Any) -> tuple[Position, Any]:
+        path.claim("no claim is filled", lambda: position.size != 0 or position.cost == 0)
+        size = position.size + delta
+        cost = 0 if size == 0 else path.fresh("filled.cost")
+        return replace_fill(position, size, cost), cost - position.cost - delta * price
+
+    return stand_in
+
+
+FILLED_TO_FLAT = StandIn(filled, "trading.filled-conserves, trading.filled-keeps-cost-within-size", _filled_to_flat)
+"""The same of a position that is no claim, without INV-12, but for what it says of no size: a flat position costs 0."""

@@ -14,7 +14,15 @@ from clearspec.state import MarketStatus, Position
 from clearspec.trading import charge_fees, fill, filled, held_size, no_worse_than_mark, reduces, replace_fill, within_band
 from clearspec_proofs.enabled import accepted
 from clearspec_proofs.invariants import fees_conserved
-from clearspec_proofs.stand_ins import Function, StandIn, agreeing, any_standing, passing, standing_in
+from clearspec_proofs.stand_ins import (
+    FILLED_TO_FLAT,
+    Function,
+    StandIn,
+    agreeing,
+    passing,
+    standing_in,
+    standing_in_range,
+)
 from clearspec_proofs.standings import Standings, remembered
 from clearspec_proofs.theorems import Strength, theorem
 from clearspec_proofs.world import CASH, COIN, MARKET, POOL, World
@@ -338,20 +346,6 @@ def less_risk(path: Any, before: Standing, after: Standing) -> Any:
 LESS_RISK = remembered(margin.reduces_risk, "trading.less-risk-means-no-worse-health", less_risk)
 
 
-def _flat_costs_nothing(path: Any) -> Function:
-    def stand_in(position: Position, delta: Any, price: Any) -> tuple[Position, Any]:
-        path.claim("no claim is filled", lambda: position.size != 0 or position.cost == 0)
-        size = position.size + delta
-        cost = 0 if size == 0 else path.fresh("filled.cost")
-        return replace_fill(position, size, cost), cost - position.cost - delta * price
-
-    return stand_in
-
-
-FILLED_TO_FLAT = StandIn(filled, "trading.filled-conserves, trading.filled-keeps-cost-within-size", _flat_costs_nothing)
-"""What a fill realises is what the cost rises by beyond what was paid, and a flat position costs nothing."""
-
-
 class Side:
     """One side of a trade, with its position open or none, and the other side of which nothing is supposed."""
 
@@ -382,16 +376,13 @@ class Side:
             self.path.assume(lambda: active or reduces(*other), "the other side passes its tests")
         return (mine, other) if self.account == buyer else (other, mine)
 
-    def other_standing(self) -> Standing:
-        """Any standing whose balance is in range."""
-        cash = self.path.fresh("other side's cash", -BALANCE_MAX, BALANCE_MAX)
-        return any_standing(self.path, "other side")._replace(cash=cash)
-
     def stand_ins(self) -> tuple[StandIn, ...]:
         """This side's fill and standing as they are; the other side's fill test passes."""
 
         def standing(path: Any) -> Function:
-            return lambda ctx, name: margin_standing(ctx, name) if name == self.account else self.other_standing()
+            return lambda ctx, name: (
+                margin_standing(ctx, name) if name == self.account else standing_in_range(path, "other side")
+            )
 
         def allowed(path: Any) -> Function:
             return lambda ctx, name, after: name != self.account or margin_fill_allowed(ctx, name, after)

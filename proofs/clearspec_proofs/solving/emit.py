@@ -13,12 +13,12 @@ from hashlib import sha256
 from pathlib import Path as FilePath
 
 from clearspec_proofs import store
-from clearspec_proofs.lifting.certificates import Hypothesis, Unfounded, check
+from clearspec_proofs.lifting.certificates import Certificate, Hypothesis, Unfounded, check
 from clearspec_proofs.lifting.paths import Forced, Guide, Path, explore
 from clearspec_proofs.lifting.polynomials import Polynomial, add, constant, negate
 from clearspec_proofs.lifting.recorded import Recorded
 from clearspec_proofs.solving.search import Budget, Searching
-from clearspec_proofs.solving.smtlib import Script, power_term
+from clearspec_proofs.solving.smtlib import Script, number, power_term
 from clearspec_proofs.theorems import Theorem
 
 INTEGERS, REALS = "QF_NIA", "QF_NRA"
@@ -33,7 +33,12 @@ class Obligation:
     trail: str
     claim: str
     hypotheses: tuple[Hypothesis, ...]
-    cited: tuple[int, ...]
+    certificate: Certificate
+
+    @property
+    def cited(self) -> list[int]:
+        """Numbers of the hypotheses that the certificate cites."""
+        return sorted(self.certificate.used)
 
     @property
     def digest(self) -> str:
@@ -43,24 +48,42 @@ class Obligation:
     @property
     def degree(self) -> int:
         """Greatest degree of a cited hypothesis."""
-        return max((len(m) for number in self.cited for m in self.hypotheses[number].polynomial), default=0)
+        return max((len(m) for place in self.cited for m in self.hypotheses[place].polynomial), default=0)
 
-    def _formula(self, logic: str, whole: bool) -> str:
+    def _formula(self, logic: str, whole: bool, products: bool = False) -> str:
         """Declarations and assertions."""
         script = Script(sort=SORTS[logic])
-        for number in range(len(self.hypotheses)) if whole else self.cited:
-            script.hypothesis(self.hypotheses[number], number, power_term)
+        for place in range(len(self.hypotheses)) if whole else self.cited:
+            script.hypothesis(self.hypotheses[place], place, power_term)
+        for formula in self._products(script) if products else ():
+            script.assertion(formula)
         return script.text()
 
-    def text(self, logic: str = INTEGERS, whole: bool = False) -> str:
-        """The obligation as an SMT-LIB 2 script; over the reals it is the stronger statement."""
-        source = f"theorem {self.theorem}\nclaim: {self.claim}\ntrail: {self.trail}".replace("|", "/")
+    def _products(self, script: Script) -> Iterator[str]:
+        """What follows from each hypothesis by itself: products of those that are at least 0, multiples of those 0."""
+        terms = [power_term(entry.polynomial, script) for entry in self.hypotheses]
+        for part in self.certificate.products:
+            if len(part.factors) > 1:
+                yield f"(>= (* {' '.join(terms[place] for place in part.factors)}) {number(0, script.sort)})"
+        for multiple in self.certificate.multiples:
+            if multiple.monomial:
+                atoms = " ".join(script.declare(atom) for atom in multiple.monomial)
+                yield f"(= (* {atoms} {terms[multiple.equation]}) {number(0, script.sort)})"
+
+    def text(self, logic: str = INTEGERS, whole: bool = False, products: bool = False) -> str:
+        """The obligation as an SMT-LIB 2 script; over the reals it is the stronger statement.
+
+        With ``products`` what the certificate multiplies is written out, so that adding up is all that is left.
+        """
+        source = f"theorem {self.theorem}\nclaim: {self.claim}\ntrail: {self.trail}".replace("|", "/").replace(
+            "\\", "/"
+        )
         lines = [
             "(set-info :smt-lib-version 2.6)",
             f"(set-logic {logic})",
             f"(set-info :source |{source}|)",
             "(set-info :status unsat)",
-            self._formula(logic, whole),
+            self._formula(logic, whole, products),
             "(check-sat)",
             "(exit)",
         ]
@@ -81,8 +104,7 @@ class Noting:
         if advice is not None:
             opposite = add(negate(polynomial), constant(1), -1) if advice.outcome else polynomial
             hypotheses = (*path.hypotheses, Hypothesis(opposite, False, "the opposite"))
-            cited = tuple(sorted(advice.certificate.used))
-            self.found.append(Obligation(self.theorem, path.trail, path.origin, hypotheses, cited))
+            self.found.append(Obligation(self.theorem, path.trail, path.origin, hypotheses, advice.certificate))
         return advice
 
 

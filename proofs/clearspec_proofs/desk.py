@@ -1,0 +1,91 @@
+"""A small clearinghouse of the sandbox, in which what a theorem is about is symbolic and everything else is plain.
+
+Two pools with a market each, so that a posting to the wrong pool is seen. For theorems about one function of a
+transition that reads little of the state: what it does not read need not be an atom.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from clearspec.events import Context
+from clearspec.funding import funding_owed, haircut_owed
+from clearspec.ledger import Kind, balance, house, user
+from clearspec.listing import build
+from clearspec.numerics import PRICE_MAX, notional
+from clearspec.parameters import LiquidationParameters
+from clearspec.sandbox import LISTING, genesis
+from clearspec.sandbox import POOL as POOL_PARAMETERS
+from clearspec.state import Account, Budget, Market, Position
+from clearspec_proofs.world import Tables, symbolic
+
+CASH, POOL, OTHER_POOL, MARKET, OTHER_MARKET, FEED = "USD", "main", "other", "BTC-PERP", "OTHER", "BTC"
+HOUSE = (Kind.CUSTODY, Kind.INSURANCE_FUND, Kind.SKIN_IN_THE_GAME, Kind.FEE_TREASURY, Kind.UNCOVERED_LOSS)
+
+
+class Desk:
+    """Accounts of one pool with any cash, beside another pool; a running transition at any time."""
+
+    def __init__(self, path: Any, *accounts: str, **pool: Any) -> None:
+        other = replace(POOL_PARAMETERS, pool=OTHER_POOL, collateral=())
+        mine = replace(POOL_PARAMETERS, collateral=(), **pool)
+        markets = replace(LISTING, market=OTHER_MARKET, pool=OTHER_POOL), LISTING
+        self.path = path
+        self.state = build(genesis(pool=other, pools=(mine,), markets=markets))
+        self.state.time = path.atom("time", 0, 2**40)
+        self.ctx = Context(self.state, self.state.time, "actor")
+        for account in accounts:
+            self.account(account)
+        for name in (OTHER_POOL, POOL):
+            for kind in HOUSE:
+                self.balance(name, kind)
+
+    def account(self, account: str, pool: str = POOL) -> None:
+        """An account with any settlement balance and no position."""
+        self.state.accounts.put(account, Account(account, "actor", pool, (), ""))
+        self.state.balances.put(user(CASH, pool, account), self.path.atom(f"cash of {account}"))
+
+    def balance(self, pool: str, kind: Kind) -> None:
+        """A ledger account of the house with any balance; a fund holds no less than nothing (INV-3)."""
+        fund = kind in (Kind.INSURANCE_FUND, Kind.SKIN_IN_THE_GAME, Kind.FEE_TREASURY)
+        self.state.balances.put(house(CASH, pool, kind), self.path.atom(f"{pool} {kind.value}", 0 if fund else None))
+
+    def priced(self, price: Any, market: str = MARKET) -> None:
+        """A mark that is fresh for ever."""
+        mark = replace(self.state.marks[market], price=price, fresh_until=2**41)
+        self.state.marks.put(market, replace(mark, variation_price=self.path.atom("variation price", 1, PRICE_MAX)))
+
+    def hold(self, account: str, size: Any, market: str = MARKET) -> None:
+        """A position of an account of any cost, that owes any funding and haircut."""
+        path, record = self.path, self.state.accounts[account]
+        indices = (path.atom(f"{name} of {account}") for name in ("funding index", "haircut index"))
+        cost = path.atom(f"cost of {account}")
+        self.state.positions.put((account, market), Position(size, cost, *indices))
+        path.good.append((size, cost))
+        self.state.accounts.put(account, replace(record, markets=(*record.markets, market)))
+        self.state.open_interest.put(market, self.state.open_interest[market] + (max(0, size)))
+
+    def worth(self, account: str, market: str = MARKET) -> Any:
+        """Settlement balance of an account and what its position is worth at mark, less what it owes; exact."""
+        state = self.state
+        cash = balance(state, user(CASH, POOL, account))
+        position = state.positions.get((account, market))
+        if position is None:
+            return cash
+        owed = funding_owed(position, state.fundings[market].index) + haircut_owed(position, state.fundings[market])
+        return cash + notional(position.size, state.marks[market].price) - position.cost - owed
+
+    def market(self, rules: LiquidationParameters, market: str = MARKET) -> Market:
+        """Give the market these rules of liquidation, and any budget."""
+        record = self.state.markets[market]
+        listing = replace(record.listing, parameters=replace(record.listing.parameters, liquidation=rules))
+        record = replace(record, listing=listing)
+        self.state.markets.put(market, record)
+        self.state.budgets.put(market, symbolic(self.path, Budget, f"budget of {market}"))
+        return record
+
+    def begin(self) -> Tables:
+        """Take note of the state before what a theorem is about."""
+        self.state.commit()
+        return Tables.of(self.state)
