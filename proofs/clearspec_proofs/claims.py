@@ -207,7 +207,8 @@ def parameters_kept(before: Tables, state: State, admitted: list[Any]) -> bool:
         old = before.tables["feeds"].get(name)
         if not _kept_or_admitted(old and old.parameters, feed.parameters, admitted):
             return False
-    return all(same(before.tables["pools"].get(name), pool) for name, pool in state.pools.items())
+    pools = before.tables["pools"]
+    return all(_kept_or_admitted(pools.get(name), pool, admitted) for name, pool in state.pools.items())
 
 
 def _kept_or_admitted(before: Any, now: Any, admitted: list[Any]) -> bool:

@@ -62,7 +62,6 @@ class Desk:
         indices = (path.atom(f"{name} of {account}") for name in ("funding index", "haircut index"))
         cost = path.atom(f"cost of {account}")
         self.state.positions.put((account, market), Position(size, cost, *indices))
-        path.good.append((size, cost))
         self.state.accounts.put(account, replace(record, markets=(*record.markets, market)))
         self.state.open_interest.put(market, self.state.open_interest[market] + (max(0, size)))
 

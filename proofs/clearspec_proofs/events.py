@@ -416,14 +416,6 @@ def only_named_accounts_change_trade(path: Any) -> Any:
 # Changes by an administrator
 
 
-def worth_of(world: World, account: str, time: Any) -> tuple[Any, Any]:
-    """What an account's settlement balance and its position in the market are worth at mark, and its lots."""
-    ctx, state = ev.Context(world.state, time), world.state
-    position = state.positions[account, MARKET]
-    part = margin.position_exposure(ctx, MARKET, position)
-    return balance(state, user(CASH, POOL, account)) + part.at_mark, position.size
-
-
 def market_held(path: Any) -> World:
     """A market in which an account holds a position."""
     world = World(path)
@@ -434,11 +426,6 @@ def market_held(path: Any) -> World:
     world.position("A", MARKET, "open")
     world.state.administrators = ("actor",)
     return world
-
-
-def two_integers(path: Any, name: str) -> tuple[Any, Any]:
-    """Any two integers."""
-    return path.fresh(name), path.fresh(name)
 
 
 def compared(path: Any, record: Any, name: str) -> Any:
@@ -458,42 +445,45 @@ def compared(path: Any, record: Any, name: str) -> Any:
 
 
 def new_parameters(world: World) -> MarketParameters:
-    """Any new parameters, with any funding parameters among them, the old or others."""
+    """Any new parameters; tiers and funding parameters among them are the old ones or others."""
     new = world.parameters("new")
-    return replace(new, funding=compared(world.path, new.funding, "funding"))
+    tiers = tuple(compared(world.path, tier, "tiers") for tier in new.margin.tiers)
+    funding = compared(world.path, new.funding, "funding")
+    return replace(new, funding=funding, margin=replace(new.margin, tiers=tiers))
 
 
-VALUED = (opaque(margin.requirements, two_integers), opaque(margin.stale_penalty, any_integer))
+INSIDE = StandIn(listing.listing_violations, "passing", lambda _: lambda *__: [])
+"""Parameters inside the envelope."""
 
 
 @theorem(
     "administrators-move-no-value",
-    "Neither new parameters of a market nor a change of its status change what any position or balance is worth at "
-    "mark, so that they increase no account's deficit, and they post nothing.",
+    "Neither new parameters of a market nor a change of its status write to a balance, a position or an account, nor to "
+    "mark, funding index and haircut indices, so that no account is worth less and no deficit grows.",
     "PARM-13",
     "TRADE-9",
     strength=Strength.ONE_STEP,
     marks=("accepted",),
 )
 def administrators_move_no_value(path: Any) -> Any:
-    """Carried funding and smoothing are rescaled; index, mark, cost and what is owed are not touched."""
+    """Carried funding and the mark's smoothing are rescaled."""
     world = market_held(path)
     action = (
         world.action(ev.SetStatus, market=MARKET)
         if world.either("status")
         else ev.SetParameters(MARKET, new_parameters(world))
     )
-    time = world.state.time + path.atom("wait", 0)
-    with standing_in(path, *VALUED):
-        before = worth_of(world, "A", time)
-    receipt = follow(world, action, opaque(listing.listing_violations, lambda *_: []), time=time)
+    receipt = follow(world, action, INSIDE, agreeing(oracle.is_fresh))
     if receipt.reason is not None:
         return receipt.reason
     path.mark("accepted")
-    with standing_in(path, *VALUED):
-        after = worth_of(world, "A", time)
-    path.claim("worth", lambda: after[0] == before[0])
-    path.claim("lots", lambda: after[1] == before[1])
+    before, state = world.before.state(), world.state
+    written = {table for table, _ in world.before.changed(state)}
+    path.claim("no balance, position or account", lambda: written <= {"markets", "marks", "fundings"})
+    for name in ("price", "fresh_until", "variation_price"):
+        path.claim(name, lambda n=name: getattr(state.marks[MARKET], n) == getattr(before.marks[MARKET], n))
+    for name in ("index", "haircut_long", "haircut_short"):
+        path.claim(name, lambda n=name: getattr(state.fundings[MARKET], n) == getattr(before.fundings[MARKET], n))
     path.claim("nothing is posted", lambda: receipt.postings == ())
     return None
 
@@ -542,9 +532,7 @@ def gate_ramp(path: Any) -> Any:
     path.assume(lambda: oracle.is_fresh(ev.Context(world.state, time), MARKET), "fresh")
     path.assume(lambda: world.state.fundings[MARKET].time == time, "in the second of an accrual")
     path.assume(lambda: market.listing.expiry == 0 or new.settlement_window == old.settlement_window, "window")
-    receipt = accepted(
-        world, ev.SetParameters(MARKET, new), opaque(listing.listing_violations, lambda *_: []), time=time
-    )
+    receipt = accepted(world, ev.SetParameters(MARKET, new), INSIDE, time=time)
     end = world.state.markets[MARKET].ramp_end
     path.claim("the next ramp ends", lambda: end <= time + max(new.margin.ramp, old.margin.ramp))
     return receipt.reason

@@ -17,7 +17,6 @@ from clearspec import (
     funding,
     liquidation,
     listing,
-    machine,
     margin,
     oracle,
     settlement,
@@ -204,6 +203,19 @@ def one_market(path: Any, *phases: str, **more: Any) -> Books:
     return world
 
 
+def timed_market(path: Any) -> Books:
+    """A market that never expires, before its window, inside it, or in another phase."""
+    world = Books(path)
+    world.feed(markets=(MARKET,))
+    world.pool()
+    moment = world.one_of("moment", NEVER, BEFORE, INSIDE, OTHER)
+    if moment == OTHER:
+        world.market(phase=OTHER)
+    else:
+        world.market(time=moment)
+    return world
+
+
 def a_market(world: Books) -> Any:
     """The market, or one that does not exist."""
     return world.one_of("market", MARKET, NOWHERE)
@@ -213,7 +225,7 @@ def moved_feed(world: Books) -> Feed:
     """The feed of the market with any other price within its cap."""
     feed = world.state.feeds[FEED]
     index, time = world.path.atom("moved.index", 0), world.path.atom("moved.time", 0, TIME_MAX)
-    given(world.path, index <= feed.parameters.max_price, "a price of the feed")
+    given(world.path, index <= feed.parameters.max_price, "range")
     return replace(feed, index=index, index_time=time)
 
 
@@ -371,7 +383,18 @@ def expiries(terms: Any, time: Any) -> tuple[Any, ...]:
 
 def without_violations(*functions: Any) -> tuple[StandIn, ...]:
     """Inequalities of the envelope that are taken to hold; where they do not, the parameters are not admitted."""
-    return tuple(StandIn(function, PASSING, lambda _: lambda *__: []) for function in functions)
+    return tuple(StandIn(function, "itself, where it finds nothing", lambda _: lambda *__: []) for function in functions)
+
+
+def holding(path: Any) -> StandIn:
+    """The same of each inequality that ``market_violations`` lists itself: it is supposed."""
+
+    def supposed(checks: Any) -> list[Any]:
+        for name, left, right in checks:
+            given(path, left <= right, f"range ({name})")
+        return []
+
+    return StandIn(par._violations, "itself, where it finds nothing", lambda _: supposed)
 
 
 @inductive(
@@ -389,18 +412,16 @@ def admitted_parameters(path: Any) -> Any:
     terms, time = new_listing(world, "listed"), path.atom("time", 0, TIME_MAX)
     lowest = terms.parameters.margin.tiers[0].maintenance
     maintenance = path.atom("maintenance in force", 1, SCALE)
-    given(path, maintenance <= lowest, "the lower of two")
-    others = (par.tier_violations, par.gap_violations, par.gains_haircut_violations)
-    with standing_in(path, *without_violations(*others)):
+    given(path, maintenance <= lowest, "range")
+    kernels = (par.tier_violations, par.gap_violations, par.gains_haircut_violations)
+    with standing_in(path, holding(path), *without_violations(*kernels)):
         new = listing.new_listing_violations(world.state, terms, time)
         changed = listing.listing_violations(world.state, terms, maintenance)
-    if not new:
+    if not new and not changed:
         path.mark("admitted")
-        for fact in (*envelope(terms, lowest, world.state.feeds[FEED].parameters), *expiries(terms, time)):
-            path.claim("of a new listing", lambda fact=fact: fact)
-    if not changed:
-        for fact in envelope(terms, maintenance, world.state.feeds[FEED].parameters):
-            path.claim("of a change", lambda fact=fact: fact)
+        feed = world.state.feeds[FEED].parameters
+        for fact in (*envelope(terms, lowest, feed), *expiries(terms, time), *envelope(terms, maintenance, feed)):
+            path.claim("supposed of parameters", lambda fact=fact: fact)
     return len(new), len(changed)
 
 
@@ -419,7 +440,7 @@ def new_listing(world: Books, name: str, wide: bool = False) -> Any:
 def list_market(path: Any) -> Any:
     """With any parameters, in range or not."""
     world = Books(path)
-    world.feed(markets=(OTHER_MARKET,))
+    world.feed()
     world.pool()
     known = world.one_of("known", "new", "listed", "without a pool", "without a feed")
     if known == "listed":
@@ -444,8 +465,11 @@ def genesis(path: Any) -> Any:
     checks = without_violations(par.feed_violations, par.pool_violations, par.haircut_violations)
     first = ev.Genesis(time, ("admin",), ("venue",), assets, feeds, (pool,), markets)
     world.begin()
-    with standing_in(path, *checks, listed(world)):
-        world.state = listing.build(first)
+    try:
+        with standing_in(path, *checks, listed(world)):
+            world.state = listing.build(first)
+    except listing.OutsideEnvelope:
+        return None
     path.mark("done")
     world.settle()
     return len(world.state.created)
@@ -476,47 +500,34 @@ def new_parameters(world: Books, current: Any) -> Any:
 @inductive("set_parameters", "A change of parameters keeps every invariant.")
 def set_parameters(path: Any) -> Any:
     """Parameters in range; others are rejected before, as in ``list_market``."""
-    world = Books(path)
-    world.feed(markets=(MARKET,))
-    world.pool()
-    phase = world.one_of("phase", OPEN, OTHER)
-    world.market(phase=phase, time=world.one_of("time", NEVER, BEFORE, INSIDE) if phase == OPEN else NEVER)
+    world = timed_market(path)
     action = ev.SetParameters(a_market(world), new_parameters(world, world.state.markets[MARKET].listing.parameters))
 
     def then(feed: Any, terms: Any, lowest: Any) -> None:
         for fact in envelope(terms, lowest, feed):
             given(path, fact, "range (envelope)")
 
-    stand_ins = (admitted(world, listing.listing_violations, then), passing(machine.require_next))
-    return world.keeps_invariants(action, *stand_ins, rescaled(path)).reason
+    passes = admitted(world, listing.listing_violations, then)
+    return world.keeps_invariants(action, passes, with_lemmas(listing.rescale, carry_rescaled)).reason
 
 
-def rescaled(path: Any) -> StandIn:
-    """The real ``rescale``, with a lemma about the carried remainder."""
-
-    def lemmas(_: Any, result: Any, ctx: Any, market: str, before: Any, after: Any) -> None:
-        carry = ctx.state.fundings[market].carry
-        path.claim("carry below its divisor", lambda: carry < SCALE * after.funding.period)
-        del result, before
-
-    return with_lemmas(listing.rescale, lemmas)
+def carry_rescaled(path: Any, _: Any, ctx: Any, market: str, before: Any, after: Any) -> None:
+    """A remainder below its divisor is below the new one after rescaling."""
+    carry = ctx.state.fundings[market].carry
+    path.claim("carry below its divisor", lambda: carry < SCALE * after.funding.period)
 
 
 @inductive("set_status", "A change of status keeps every invariant.")
 def set_status(path: Any) -> Any:
     """From any status to any."""
-    world = one_market(path, OPEN, OTHER)
+    world = timed_market(path)
     return world.keeps_invariants(world.action(ev.SetStatus, market=a_market(world))).reason
 
 
 @inductive("delist", "Delisting keeps every invariant.")
 def delist(path: Any) -> Any:
     """Without expiry, before the window and inside it."""
-    world = Books(path)
-    world.feed(markets=(MARKET,))
-    world.pool()
-    phase = world.one_of("phase", OPEN, OTHER)
-    world.market(phase=phase, time=world.one_of("time", NEVER, BEFORE, INSIDE) if phase == OPEN else NEVER)
+    world = timed_market(path)
     return world.keeps_invariants(world.action(ev.Delist, market=a_market(world))).reason
 
 

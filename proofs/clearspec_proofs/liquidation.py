@@ -7,7 +7,7 @@ from typing import Any
 
 from clearspec import events as ev
 from clearspec import liquidation, margin, trading
-from clearspec.ledger import Kind, balance, house, user
+from clearspec.ledger import Kind, balance, house, post, user
 from clearspec.machine import apply
 from clearspec.margin import Standing
 from clearspec.numerics import EQUITY_MAX, NOTIONAL_MAX, PRICE_MAX, SCALE, SIZE_MAX, TIERS_MAX, TIME_MAX, mul_ceil
@@ -19,7 +19,6 @@ from clearspec_proofs.desk import CASH, MARKET, POOL, Desk
 from clearspec_proofs.hints import noted, numbers, pick
 from clearspec_proofs.sound import given
 from clearspec_proofs.stand_ins import (
-    FILLED,
     Function,
     StandIn,
     any_integer,
@@ -533,16 +532,17 @@ def nobody_gains_jointly(path: Any) -> Any:
 # The event
 
 
-def _at_most(path: Any, size: Any) -> Any:
+def _at_most(path: Any, size: Any, price: Any) -> Any:
     lots = path.fresh("closable", 1)
     given(path, lots <= size, "range (liquidation.sized-step-restores)")
+    path.claim("lemma: worth no more than the position", lambda: (size - lots) * price >= 0)
     return lots
 
 
 CLOSABLE = StandIn(
     liquidation.closable_size,
     "liquidation.sized-step-restores",
-    lambda path: lambda size, *_: _at_most(path, size),
+    lambda path: lambda size, price, *_: _at_most(path, size, price),
 )
 
 
@@ -643,9 +643,41 @@ def never_rejected_for_range(path: Any) -> Any:
     return receipt.reason
 
 
+def paying(paid: dict[str, Any]) -> StandIn:
+    """The penalty and its parts as ``nobody-gains-jointly`` has it: between these accounts and insurance alone."""
+
+    def of(path: Any) -> Function:
+        def stand_in(ctx: ev.Context, market: Market, action: ev.Liquidate, value: Any, before: Standing) -> Any:
+            path.claim("the account holds what is closed", lambda: 1 <= value <= before.notional)
+            fund = house(CASH, POOL, Kind.INSURANCE_FUND)
+            accounts = user(CASH, POOL, action.account), user(CASH, POOL, action.liquidator)
+            reward, rest, added = (path.fresh(name, 0) for name in ("reward", "rest", "added"))
+            for debit, credit, amount in ((*accounts, reward), (accounts[0], fund, rest), (fund, accounts[1], added)):
+                post(ctx.state, ctx.postings, debit, credit, amount, "LIQ-4")
+            paid.update(penalty=reward + rest, reward=reward, reward_floor=added)
+            return paid
+
+        return stand_in
+
+    return StandIn(liquidation.pay_penalty, "liquidation.nobody-gains-jointly", of)
+
+
+def _novated(path: Any) -> Function:
+    def stand_in(ctx: ev.Context, buyer: str, seller: str, market: str, size: Any, price: Any) -> Any:
+        path.claim("at mark", lambda: price == ctx.state.marks[market].price)
+        path.claim("between the two", lambda: {buyer, seller} == {DEBTOR, KEEPER})
+        return (path.fresh("bought from"), path.fresh("bought to")), (path.fresh("sold from"), path.fresh("sold to"))
+
+    return stand_in
+
+
+AT_MARK = StandIn(trading.novate, "trading.fill-moves-worth-by-its-price", _novated)
+"""A fill at mark moves nobody's worth, so that for a sum of worths it need not be done."""
+
+
 @theorem(
     "closing-at-mark-moves-no-worth",
-    "In an accepted liquidation the account's worth at mark falls by exactly the penalty, which it can bear, and the "
+    "In an accepted liquidation the account's worth at mark falls by exactly the penalty, and the "
     "liquidator's rises by exactly what it is paid: the lots change hands at mark and move nobody's worth.",
     "LIQ-4",
     "LIQ-7",
@@ -661,13 +693,12 @@ def closing_at_mark_moves_no_worth(path: Any) -> Any:
     if sign != 0:
         desk.hold(KEEPER, sign * path.atom("lots of B", 1, SIZE_MAX))
     before = {name: desk.worth(name) for name in (DEBTOR, KEEPER)}
-    receipt = case.apply(CLOSABLE, FILLED, *SHARES, passing(liquidation.require_able))
+    receipt = case.apply(CLOSABLE, AT_MARK, paying({}), passing(liquidation.require_able), passing(trading.reduces))
     if receipt.reason is not None:
         return receipt.reason
     path.mark("accepted")
     gains, paid = {name: desk.worth(name) - held for name, held in before.items()}, receipt.amounts
     path.claim("the account pays the penalty", lambda: gains[DEBTOR] == -paid["penalty"])
     path.claim("the liquidator is paid", lambda: gains[KEEPER] == paid["reward"] + paid["reward_floor"])
-    path.claim("the account can bear it", lambda: paid["penalty"] <= max(0, case.seen[0].net_liquidation_value))
     path.claim("only these two are named", lambda: set(receipt.accounts) == {DEBTOR, KEEPER})
     return None

@@ -6,25 +6,37 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from clearspec import events as ev
+from clearspec.funding import funding_owed, haircut_owed
 from clearspec.margin import (
+    Exposure,
+    exposure,
     open_interest_weight,
+    payable,
+    position_exposure,
+    requirements,
     scaled_initial,
     size_ratio,
+    stale_penalty,
     tiered_requirement,
 )
 from clearspec.numerics import (
     AMOUNT_MAX,
     NOTIONAL_MAX,
+    POSITIONS_MAX,
     RATIO_MAX,
     SCALE,
     SIZE_MAX,
     TIERS_MAX,
+    TIME_MAX,
     mul_ceil,
 )
-from clearspec.parameters import MarginParameters, Tier, ramped
-from clearspec_proofs.stand_ins import StandIn, standing_in
+from clearspec.oracle import worst_price
+from clearspec.parameters import FeedParameters, MarginParameters, Tier, ramped
+from clearspec.state import Account, Feed, Market, Position, Settlement
+from clearspec_proofs.stand_ins import StandIn, any_integer, opaque, standing_in, with_lemmas
 from clearspec_proofs.theorems import Strength, theorem
-from clearspec_proofs.world import symbolic
+from clearspec_proofs.world import MARKET, POOL, World, symbolic
 
 KINDS = ("initial", "maintenance")
 
@@ -306,6 +318,27 @@ def rising_ratios(function: Any, grounds: str) -> StandIn:
     return StandIn(function, grounds, of)
 
 
+class Rising:
+    """Lemmas for two calls of ``scaled_initial`` of which the second asks for no less: its three products, in turn."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[Any, Any, Any]] = []
+
+    def __call__(self, path: Any, result: Any, amount: Any, ratio: Any) -> None:
+        """Claim what the products of the second call owe to those of the first."""
+        self.calls.append((result, amount, ratio))
+        if len(self.calls) <= 3:
+            return
+        before, least, low = self.calls[-4]
+        path.claim("a ratio no less", lambda: amount * low <= amount * ratio)
+        if len(self.calls) < 6:
+            path.claim("a product no less", lambda: before <= result)
+        else:
+            path.claim("a base no less", lambda: least >= amount)
+            path.claim("a part of what is added", lambda: (least - amount) * low <= (least - amount) * SCALE)
+            path.claim("a requirement no less", lambda: before + amount <= result + least)
+
+
 @theorem(
     "scaling-is-monotone",
     "The initial requirement never falls when open interest, size or multiplier rises.",
@@ -318,9 +351,302 @@ def scaling_is_monotone(path: Any) -> Any:
     tiered, open_interest, size = (path.atom(name, 0) for name in ("tiered", "open interest", "size"))
     value, parameters = tiered + path.atom("beyond", 0), margin_of(path, multiplier=path.atom("multiplier", SCALE))
     raised = replace(parameters, multiplier=parameters.multiplier + path.atom("more multiplier", 0))
-    with standing_in(path, rising_ratios(open_interest_weight, WEIGHT), rising_ratios(size_ratio, SIZE)):
+    ratios = rising_ratios(open_interest_weight, WEIGHT), rising_ratios(size_ratio, SIZE)
+    with standing_in(path, *ratios, with_lemmas(mul_ceil, Rising())):
         low = scaled_initial(value, tiered, size, open_interest, parameters)
         more = size + path.atom("more size", 0), open_interest + path.atom("more interest", 0)
         high = scaled_initial(value, tiered, *more, raised)
     path.claim("no less", lambda: low <= high)
     return low, high
+
+
+@theorem(
+    "a-ramp-stays-between-its-ends",
+    "A ramped requirement lies between the old and the new, is the old at its start and the new at its end, moves "
+    "only toward the new as time passes, and is rounded up.",
+    "PARM-13",
+)
+def ramp_between_its_ends(path: Any) -> Any:
+    """Up or down."""
+    before, after = path.atom("before", 0), path.atom("after", 0)
+    elapsed, sooner = path.atom("elapsed", 0), path.atom("sooner", 0)
+    duration = elapsed + sooner + path.atom("left", 0)
+    path.assume(lambda: duration >= 1, "range of the duration")
+    now, later = (ramped(before, after, seconds, duration) for seconds in (elapsed, elapsed + sooner))
+    exact = before * duration + (after - before) * elapsed
+    path.claim("rounded up", lambda: exact <= now * duration < exact + duration)
+    if after >= before:
+        path.claim("a rise before rounding", lambda: (after - before) * sooner >= 0)
+        path.claim("between, rising", lambda: before <= now <= after)
+        path.claim("rising", lambda: now <= later)
+    else:
+        path.claim("a fall before rounding", lambda: (before - after) * sooner >= 0)
+        path.claim("between, falling", lambda: after <= now <= before)
+        path.claim("falling", lambda: now >= later)
+    path.claim("its start", lambda: ramped(before, after, 0, duration) == before)
+    path.claim("its end", lambda: ramped(before, after, duration, duration) == after)
+    return now
+
+
+def tabled(path: Any) -> Any:
+    """Tiered requirements of a table: any of at most the notional, maintenance at most initial."""
+
+    def call(value: Any, tiers: Any) -> Any:
+        maintenance = path.fresh("tiered maintenance", 0)
+        initial = maintenance + path.fresh("tiered above", 0)
+        path.assume(lambda: initial <= value, "a contract")
+        return initial, maintenance
+
+    return call
+
+
+TIERED = StandIn(tiered_requirement, "margin.tiered-requirements-are-within-the-notional", tabled)
+
+
+def ramping(path: Any) -> Any:
+    """A requirement between two others; what is claimed of the time is what the ramp supposes."""
+
+    def call(before: Any, after: Any, elapsed: Any, duration: Any) -> Any:
+        path.claim("a time of the ramp", lambda: 0 <= elapsed <= duration)
+        path.claim("a ramp that lasts", lambda: duration >= 1)
+        result = path.fresh("ramped")
+        low, high = (before, after) if before <= after else (after, before)
+        path.assume(lambda: low <= result <= high, "a contract")
+        return result
+
+    return call
+
+
+RAMPED = StandIn(ramped, "margin.a-ramp-stays-between-its-ends", ramping)
+
+
+def market_of(path: Any) -> tuple[World, Market]:
+    """A market inside the envelope, as far as margin asks for it."""
+    world = World(path)
+    world.pool()
+    world.market()
+    market = world.state.markets[MARKET]
+    return world, market
+
+
+@theorem(
+    "requirements-ordered",
+    "Of a position of any notional, 0 <= maintenance <= initial <= notional, also while a ramp runs.",
+    "MARG-4",
+    "PARM-13",
+    marks=("ramp", "no ramp"),
+)
+def requirements_ordered(path: Any) -> Any:
+    """A fill never opens a position that may be liquidated in the same second."""
+    _, market = market_of(path)
+    margin = market.listing.parameters.margin
+    upper = margin.open_interest_upper
+    path.assume(lambda: upper == 0 or margin.open_interest_lower < upper, "range by PARM-9")
+    value, size = path.atom("value", 0, NOTIONAL_MAX), path.atom("size", 0, SIZE_MAX)
+    interest, time = path.atom("open interest", 0, NOTIONAL_MAX), market.ramp_start + path.atom("elapsed", 0, TIME_MAX)
+    with standing_in(path, TIERED, *RATIOS, RAMPED):
+        initial, maintenance = requirements(market, value, size, interest, time)
+    path.claim("maintenance", lambda: 0 <= maintenance <= initial)
+    path.claim("initial", lambda: initial <= value)
+    path.mark("ramp" if time < market.ramp_end else "no ramp")
+    return initial, maintenance
+
+
+@theorem(
+    "maintenance-is-between-two-tables",
+    "While a ramp runs maintenance lies between what the old table and the new one ask of the notional; after it, it "
+    "is what the new one asks.",
+    "MARG-4",
+    "PARM-13",
+    marks=("ramp", "no ramp"),
+)
+def maintenance_between_tables(path: Any) -> Any:
+    """Both tables with one tier."""
+    _, market = market_of(path)
+    value, elapsed = path.atom("value", 0, NOTIONAL_MAX), path.atom("elapsed", 0, TIME_MAX)
+    time = market.ramp_start + elapsed
+    tables = market.before.margin.tiers, market.listing.parameters.margin.tiers
+    with standing_in(path, RAMPED, opaque(scaled_initial, any_integer)):
+        _, maintenance = requirements(market, value, path.atom("size", 0, SIZE_MAX), 0, time)
+    old, new = (tiered_requirement(value, tiers)[1] for tiers in tables)
+    if time < market.ramp_end:
+        path.claim("between", lambda: min(old, new) <= maintenance <= max(old, new))
+        path.mark("ramp")
+    else:
+        path.claim("the new", lambda: maintenance == new)
+        path.mark("no ramp")
+    return maintenance
+
+
+def holder(path: Any, collateral: tuple[str, ...] = ()) -> tuple[World, ev.Context]:
+    """An account with a position in a market, any balances, and any parameters inside the envelope."""
+    world = World(path)
+    for asset in collateral:
+        terms = symbolic(path, FeedParameters, f"{asset}-feed.parameters", feed=f"{asset}-feed", sources=())
+        feed = symbolic(path, Feed, f"{asset}-feed", parameters=terms, markets=())
+        world.state.feeds.put(f"{asset}-feed", feed)
+    world.pool(collateral=collateral)
+    world.market()
+    world.account("A", markets=(MARKET,))
+    world.state.positions.put(("A", MARKET), symbolic(path, Position, "position"))
+    return world, ev.Context(world.state, path.atom("time", 0, TIME_MAX), "actor")
+
+
+@theorem(
+    "a-stale-position-is-worth-no-more",
+    "The age penalty is never negative, is nothing for a mark that is not overdue, and is the unsigned size times what "
+    "the worst price is worse than the mark.",
+    "MARG-5",
+    "ORCL-9",
+)
+def stale_position_worth_no_more(path: Any) -> Any:
+    """Long and short alike."""
+    world, ctx = holder(path)
+    mark, market = world.state.marks[MARKET], world.state.markets[MARKET]
+    size, overdue = path.atom("size", -SIZE_MAX, SIZE_MAX), path.atom("overdue", 0, TIME_MAX)
+    rules = market.listing.parameters.mark
+    penalty = stale_penalty(mark, market, size, mark.fresh_until + overdue)
+    worst = worst_price(mark.price, overdue, rules.stale_rate, rules.stale_cap, size)
+    if size >= 0:
+        path.claim("a worst price for a long", lambda: worst <= mark.price)
+        path.claim("a long", lambda: penalty == size * (mark.price - worst))
+    else:
+        path.claim("a worst price for a short", lambda: worst >= mark.price)
+        path.claim("a short", lambda: penalty == -size * (worst - mark.price))
+    path.claim("not negative", lambda: penalty >= 0)
+    fresh = worst_price(mark.price, 0, rules.stale_rate, rules.stale_cap, size)
+    path.claim("a price that is not overdue", lambda: fresh == mark.price)
+    path.claim("a mark that is not overdue", lambda: stale_penalty(mark, market, size, mark.fresh_until) == 0)
+    return penalty
+
+
+@theorem(
+    "claims-are-paid-by-one-factor",
+    "A claim is worth the whole until losses are collected, then its part of the pot rounded down: between 0 and the "
+    "claim while the pot is at most all claims, and together at most the pot.",
+    "SETTLE-6",
+    "MARG-6",
+    marks=("collected", "before"),
+)
+def claims_paid_by_one_factor(path: Any) -> Any:
+    """Counted whole to the end, a claim would back fills with what never comes in."""
+    claim, others, pot = path.atom("claim", 0), path.atom("other claims", 0), path.atom("pot", 0)
+    claims = claim + others
+    path.assume(lambda: claims >= 1, "range of all claims")
+    settlement = symbolic(path, Settlement, "settlement", pot=pot, claims=claims)
+    worth = payable(claim, settlement)
+    if settlement.collected == False:  # noqa: E712
+        path.claim("whole", lambda: worth == claim)
+        path.mark("before")
+        return worth
+    path.claim("rounded down", lambda: worth * claims <= claim * pot < (worth + 1) * claims)
+    path.claim("not negative", lambda: worth >= 0)
+    path.claim("at most the pot", lambda: worth + payable(others, settlement) <= pot)
+    if pot <= claims:
+        path.claim("at most the claim", lambda: worth <= claim)
+        path.mark("collected")
+    return worth
+
+
+PARTS = "margin.a-position-counts-what-it-owes, margin.a-claim-needs-no-margin"
+REQUIREMENTS = StandIn(
+    requirements, "margin.requirements-ordered", lambda path: lambda *_: any_requirements(path)
+)
+
+
+def any_requirements(path: Any) -> tuple[Any, Any]:
+    """Requirements of a position: any, maintenance at most initial."""
+    maintenance = path.fresh("maintenance", 0)
+    return maintenance + path.fresh("initial above", 0), maintenance
+
+
+PENALTY = StandIn(
+    stale_penalty, "margin.a-stale-position-is-worth-no-more", lambda path: lambda *_: path.fresh("age penalty", 0)
+)
+
+
+@theorem(
+    "a-position-counts-what-it-owes",
+    "An open position's result at mark is size x mark less cost, funding owed and haircut owed; its unrealised result is "
+    "that, less the age penalty where the mark is stale, and never above it; maintenance is at most initial.",
+    "MARG-5",
+    "MARG-6",
+    "FUND-6",
+    "FALL-9",
+    marks=("fresh", "stale"),
+)
+def position_counts_what_it_owes(path: Any) -> Any:
+    """What is owed is read, not charged."""
+    world, ctx = holder(path)
+    state = world.state
+    position, mark, funding = state.positions["A", MARKET], state.marks[MARKET], state.fundings[MARKET]
+    path.assume(lambda: position.size != 0, "range of an open position")
+    with standing_in(path, REQUIREMENTS, PENALTY):
+        part = position_exposure(ctx, MARKET, position)
+    owed = position.cost + funding_owed(position, funding.index) + haircut_owed(position, funding)
+    path.claim("at mark", lambda: part.at_mark == position.size * mark.price - owed)
+    path.claim("notional", lambda: part.notional == abs(position.size) * mark.price)
+    path.claim("requirements", lambda: 0 <= part.maintenance <= part.initial)
+    path.claim("no better than at mark", lambda: part.unrealised <= part.at_mark)
+    if ctx.time <= mark.fresh_until:
+        path.claim("fresh", lambda: part.unrealised == part.at_mark)
+        path.mark("fresh")
+    else:
+        path.mark("stale")
+    return part
+
+
+@theorem(
+    "a-claim-needs-no-margin",
+    "A position of size 0 counts its claim at what it will be paid, and needs no margin.",
+    "MARG-6",
+    "SETTLE-6",
+)
+def claim_needs_no_margin(path: Any) -> Any:
+    """A claim of final settlement."""
+    world, ctx = holder(path)
+    state = world.state
+    cost = -path.atom("claim", 0, 2**58)
+    settlement = symbolic(path, Settlement, "claims", claims=path.atom("all claims", 1), price=0)
+    state.settlements.put(MARKET, settlement)
+    part = position_exposure(ctx, MARKET, Position(0, cost, 0, 0))
+    path.claim("its worth", lambda: part.unrealised == part.at_mark == payable(-cost, settlement))
+    path.claim("no margin", lambda: (part.initial, part.maintenance, part.notional) == (0, 0, 0))
+    return part
+
+
+def part_of(path: Any, name: str) -> Exposure:
+    """A position's part in an exposure, as ``a-position-counts-what-it-owes`` orders it."""
+    at_risk, maintenance = path.atom(f"{name} at risk"), path.atom(f"{name} maintenance", 0)
+    at_mark, initial = at_risk + path.atom(f"{name} penalty", 0), maintenance + path.atom(f"{name} above", 0)
+    return Exposure(at_risk, at_mark, initial, maintenance, path.atom(f"{name} notional", 0))
+
+
+@theorem(
+    "exposures-ordered",
+    "An account's exposure is the sum of its positions' parts, each position once, for every number of positions that "
+    "an account may hold (up to 64): worth no more at risk than at mark, 0 <= maintenance <= initial.",
+    "MARG-6",
+    marks=("none", "most"),
+)
+def exposures_ordered(path: Any) -> Any:
+    """The one fold; parts are opaque, so that it does not matter what they come to."""
+    count = picked(path, "positions", *range(POSITIONS_MAX + 1))
+    markets = tuple(f"M{number}" for number in range(count))
+    world = World(path)
+    for market in markets:
+        world.state.positions.put(("A", market), Position(1, 0, 0, 0))
+    parts = {market: part_of(path, market) for market in markets}
+    stand_in = StandIn(position_exposure, PARTS, lambda _: lambda ctx, market, position: parts[market])
+    account = Account("A", "actor", POOL, markets, "")
+    with standing_in(path, stand_in):
+        held = exposure(ev.Context(world.state, 0, "actor"), account)
+    if path.stand_ins:
+        sums = Exposure(*(sum(column) for column in zip(*parts.values(), strict=True))) if parts else Exposure(*[0] * 5)
+        for name, mine, whole in zip(Exposure._fields, held, sums, strict=True):
+            path.claim(f"sum of {name}", lambda mine=mine, whole=whole: mine == whole)
+    path.claim("no better at risk", lambda: held.unrealised <= held.at_mark)
+    path.claim("requirements", lambda: 0 <= held.maintenance <= held.initial)
+    path.claim("notional", lambda: held.notional >= 0)
+    path.mark({0: "none", POSITIONS_MAX: "most"}.get(count, "some"))
+    return held

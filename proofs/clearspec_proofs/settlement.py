@@ -51,7 +51,7 @@ def claim_worth_at_most_itself(path: Any) -> Any:
     """While losses are being collected it is worth itself; afterwards its part of the pot."""
     record = symbolic(path, Settlement, "settlement")
     claim = path.atom("claim", 0, BALANCE_MAX)
-    path.assume(lambda: 1 <= record.claims, "claims")
+    path.assume(lambda: record.claims >= 1, "claims")
     path.assume(lambda: 0 <= record.pot <= record.claims, "pot")
     worth = payable(claim, record)
     path.claim("not negative", lambda: worth >= 0)
