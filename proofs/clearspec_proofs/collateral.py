@@ -9,7 +9,7 @@ from clearspec import events as ev
 from clearspec.collateral import conversion_price
 from clearspec.events import Cover
 from clearspec.ledger import Kind, balance, custody_held, custody_of_users, house, uncovered_loss, user
-from clearspec.margin import Standing, counted_profit, index_value
+from clearspec.margin import index_value
 from clearspec.numerics import AMOUNT_MAX, BALANCE_MAX, PRICE_MAX, SCALE, mul_floor
 from clearspec.parameters import CollateralTerms, PoolParameters
 from clearspec_proofs.enabled import accepted, follow
@@ -577,7 +577,9 @@ def contribution_is_never_gated(path: Any) -> Any:
     world = holders(path)
     amount, insurance = path.atom("amount", 1, AMOUNT_MAX), world.either("insurance")
     name, kind = (
-        (ev.Fund.INSURANCE_FUND, Kind.INSURANCE_FUND) if insurance else (ev.Fund.SKIN_IN_THE_GAME, Kind.SKIN_IN_THE_GAME)
+        (ev.Fund.INSURANCE_FUND, Kind.INSURANCE_FUND)
+        if insurance
+        else (ev.Fund.SKIN_IN_THE_GAME, Kind.SKIN_IN_THE_GAME)
     )
     held = balance(world.state, house(CASH, POOL, kind))
     path.assume(lambda: custody_held(world.state, CASH, POOL) + amount <= BALANCE_MAX, "custody in range")

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
-from clearspec import collateral, listing, margin, oracle, trading
+from clearspec import collateral, liquidation, listing, margin, oracle, settlement, trading, waterfall
 from clearspec import events as ev
 from clearspec import funding as funding_module
 from clearspec.events import ACTION_NAMES, Outcome, Reason, Rejected
-from clearspec.ledger import Kind, Posting, balance, house, user
+from clearspec.ledger import Kind, Posting, house
 from clearspec.machine import REMEMBERED, apply, require_next
 from clearspec.numerics import PRICE_MAX, SEQUENCE_MAX, TIME_MAX
 from clearspec.parameters import MarginParameters, MarketKind, MarketParameters, Tier
@@ -20,6 +20,7 @@ from clearspec_proofs.stand_ins import (
     FILLED_TO_FLAT,
     StandIn,
     agreeing,
+    any_bool,
     any_integer,
     any_standing,
     at_least_zero,
@@ -28,6 +29,7 @@ from clearspec_proofs.stand_ins import (
     standing_in,
     standing_in_range,
 )
+from clearspec_proofs.standings import Standings
 from clearspec_proofs.theorems import Strength, theorem
 from clearspec_proofs.world import CASH, COIN, FEED, MARKET, OTHER_POOL, POOL, Tables, World, shape_of, symbolic
 
@@ -609,4 +611,155 @@ def gate_sample_too_soon(path: Any) -> Any:
     figures = (oracle.premium_sample, oracle.basis_sample, oracle.smoothed, oracle.accrued_index, oracle.mark_price)
     receipt = accepted(world, action, *(opaque(figure, any_integer) for figure in figures), time=time)
     path.claim("sampled now", lambda: world.state.marks[MARKET].sample_time == time)
+    return receipt.reason
+
+
+# Every account has a path to flat; that of a solvent one is ``trading.close-at-mark-is-accepted``
+
+
+def indebted(path: Any) -> tuple[World, Standings]:
+    """An account with a position, any others and collateral, and another account of the actor."""
+    world = World(path)
+    world.feed(markets=(MARKET,))
+    world.feed(f"{COIN}-feed")
+    world.pool(collateral=(COIN,))
+    world.market()
+    world.account("A")
+    world.account("B", owner="actor")
+    world.position("A", MARKET, "open")
+    return world, Standings(world)
+
+
+def nothing(*_: Any) -> None:
+    """Writes what is of no interest here, and rejects nothing."""
+
+
+def writing(function: Any, result: Callable[..., Any] = nothing) -> StandIn:
+    """A function that writes and cannot reject; what it writes is not looked at."""
+    return StandIn(function, "writes and cannot reject", lambda _: result)
+
+
+@theorem(
+    "path-to-flat:liquidatable",
+    "An account below maintenance and not in default is liquidated by every liquidator that can carry what it takes and "
+    "offers to take the whole position, before the expiry, while the mark is fresh: nothing else stops it.",
+    "LIQ-1",
+    "LIQ-3",
+    strength=Strength.ONE_STEP,
+    marks=("accepted",),
+)
+def path_to_flat_liquidatable(path: Any) -> Any:
+    """No gate, status of trading, cap or minimum does; how much closes is chapter liquidation's."""
+    world, standings = indebted(path)
+    market, position = world.state.markets[MARKET], world.state.positions["A", MARKET]
+    time, size = world.state.time + path.atom("wait", 0), abs(position.size)
+    held, expiry = standings.of("A", time=time), market.listing.expiry
+    path.assume(lambda: held.margin_equity < held.maintenance, "below maintenance")
+    path.assume(lambda: held.net_liquidation_value >= 0, "not in default")
+    path.assume(lambda: market.status not in (MarketStatus.SETTLING, MarketStatus.CLOSED), "not settling")
+    path.assume(lambda: expiry == 0 or expiry > time, "before the expiry")
+    path.assume(lambda: oracle.is_fresh(ev.Context(world.state, time), MARKET), "fresh")
+    sizes = opaque(liquidation.restoring_size, any_integer), opaque(liquidation.shortfall_to_target, any_integer)
+    critical = opaque(margin.is_critical, any_bool)
+    novated = writing(trading.novate, lambda *_: ((0, 0), (0, 0)))
+    able = passing(liquidation.require_able), writing(liquidation.pay_penalty, lambda *_: {})
+    action = ev.Liquidate("A", "B", MARKET, size)
+    return accepted(world, action, *standings.stand_ins(), *sizes, critical, novated, *able, time=time).reason
+
+
+@theorem(
+    "path-to-flat:in-default",
+    "The default of an account whose collateral is worth no more than dust, and none of whose markets awaits its "
+    "settlement, is resolved at anybody's request: no gate, price age or balance stops it.",
+    "FALL-1",
+    strength=Strength.ONE_STEP,
+    marks=("accepted",),
+)
+def path_to_flat_in_default(path: Any) -> Any:
+    """Collateral above dust is converted first (``collateral.conversion-is-open-to-a-keeper``)."""
+    world, standings = indebted(path)
+    time = world.state.time + path.atom("wait", 0)
+    held, pool = standings.of("A", time=time), world.state.pools[POOL]
+    path.assume(lambda: held.net_liquidation_value <= -1, "in default")
+    path.assume(lambda: held.collateral <= pool.dust, "no more than dust")
+    ctx, market = ev.Context(world.state, time), world.state.markets[MARKET]
+    path.assume(lambda: not waterfall.awaits_settlement(ctx, market), "no market awaits settlement")
+    steps = (
+        writing(waterfall.bear, lambda *_: 0), writing(waterfall.close_at_mark, lambda *_: iter(())),
+        writing(waterfall.seize_collateral_dust), opaque(waterfall.market_weights, lambda *_: []),
+    )  # fmt: skip
+    return accepted(world, ev.ResolveDefault("A"), *standings.stand_ins(), *steps, time=time).reason
+
+
+@theorem(
+    "gate:claims-pending",
+    "The settlement price of a market past its expiry whose feed ever had a price is fixed at anybody's request; the "
+    "market is then settling, or closed if no position is open.",
+    "SETTLE-3",
+    strength=Strength.ONE_STEP,
+    marks=("accepted",),
+)
+def gate_claims_pending(path: Any) -> Any:
+    """The first of the events that clear ``claims_pending``; then the paths to flat of a settling market."""
+    world, _ = indebted(path)
+    market, time = world.state.markets[MARKET], world.state.time + path.atom("wait", 0)
+    path.assume(lambda: market.status not in (MarketStatus.SETTLING, MarketStatus.CLOSED), "not settling yet")
+    path.assume(lambda: 0 < market.listing.expiry <= time, "past its expiry")
+    path.assume(lambda: world.state.feeds[FEED].index >= 1, "a price was known")
+    receipt = accepted(world, ev.FixSettlement(MARKET), opaque(oracle.accrued_index, any_integer), time=time)
+    status = world.state.markets[MARKET].status
+    expected = MarketStatus.CLOSED if world.state.open_interest[MARKET] == 0 else MarketStatus.SETTLING
+    path.claim("status", lambda: status == expected)
+    path.claim("a price", lambda: world.state.settlements[MARKET].price >= 1)
+    return receipt.reason
+
+
+@theorem(
+    "path-to-flat:settling",
+    "In a settling market every position is settled at anybody's request, if its account is not in default or has no "
+    "collateral above dust; it has no lots afterwards.",
+    "SETTLE-4",
+    strength=Strength.ONE_STEP,
+    marks=("accepted",),
+)
+def path_to_flat_settling(path: Any) -> Any:
+    """A gain stays as a claim, which ``path-to-flat:claim`` pays."""
+    world, standings = indebted(path)
+    market, time = world.state.markets[MARKET], world.state.time + path.atom("wait", 0)
+    path.assume(lambda: market.status == MarketStatus.SETTLING, "settling")
+    held, pool = standings.of("A", time=time), world.state.pools[POOL]
+    path.assume(lambda: held.net_liquidation_value >= 0 or held.collateral <= pool.dust, "solvent, or no collateral")
+    steps = (
+        opaque(waterfall.open_losses, lambda *_: []), writing(settlement.collect_loss, lambda *_: {}),
+        writing(settlement.finish_collection), opaque(settlement.uncollectable, any_integer),
+    )  # fmt: skip
+    receipt = accepted(world, ev.SettlePosition("A", MARKET), *standings.stand_ins(), *steps, time=time)
+    path.claim("no lots", lambda: world.state.positions["A", MARKET].size == 0)
+    return receipt.reason
+
+
+@theorem(
+    "path-to-flat:claim",
+    "Once every position of a settling market is settled, a claim is paid at anybody's request, and its account is "
+    "flat in that market.",
+    "SETTLE-6",
+    strength=Strength.ONE_STEP,
+    marks=("accepted",),
+)
+def path_to_flat_claim(path: Any) -> Any:
+    """Clears ``positions_remain``, with the path of settling positions."""
+    world = World(path)
+    world.feed(markets=(MARKET,))
+    world.pool()
+    world.market()
+    world.account("A")
+    world.position("A", MARKET, "claim")
+    state = world.state
+    path.assume(lambda: state.markets[MARKET].status == MarketStatus.SETTLING, "settling")
+    path.assume(lambda: state.settlements[MARKET].collected == True, "collected")  # noqa: E712
+    path.assume(lambda: state.positions["A", MARKET].cost <= -1, "a claim")
+    receipt = accepted(world, ev.PayClaim("A", MARKET), opaque(settlement.cumulative_share, any_integer))
+    position = state.positions["A", MARKET]
+    path.claim("flat", lambda: position.size == 0 and position.cost == 0)
+    path.claim("not listed", lambda: MARKET not in state.accounts["A"].markets)
     return receipt.reason

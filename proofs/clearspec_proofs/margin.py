@@ -7,23 +7,43 @@ from dataclasses import replace
 from typing import Any
 
 from clearspec import events as ev
+from clearspec import margin
 from clearspec.funding import funding_owed, haircut_owed
+from clearspec.ledger import Kind, balance, house, user
 from clearspec.margin import (
     Exposure,
+    Standing,
+    bounded,
+    collateral_price,
+    collateral_values,
+    counted_profit,
     exposure,
+    has_initial_margin,
+    index_value,
+    is_critical,
+    is_liquidatable,
     open_interest_weight,
+    outflow_allowed,
     payable,
     position_exposure,
+    reduces_risk,
     requirements,
     scaled_initial,
     size_ratio,
     stale_penalty,
+    standing,
     tiered_requirement,
+    withdrawal_equity,
 )
 from clearspec.numerics import (
     AMOUNT_MAX,
+    BALANCE_MAX,
+    DURATION_MAX,
+    EQUITY_MAX,
     NOTIONAL_MAX,
     POSITIONS_MAX,
+    PRICE_MAX,
+    PROFIT_MAX,
     RATIO_MAX,
     SCALE,
     SIZE_MAX,
@@ -32,11 +52,12 @@ from clearspec.numerics import (
     mul_ceil,
 )
 from clearspec.oracle import worst_price
-from clearspec.parameters import FeedParameters, MarginParameters, Tier, ramped
+from clearspec.parameters import CollateralTerms, FeedParameters, MarginParameters, PoolParameters, Tier, ramped
 from clearspec.state import Account, Feed, Market, Position, Settlement
 from clearspec_proofs.stand_ins import StandIn, any_integer, opaque, standing_in, with_lemmas
 from clearspec_proofs.theorems import Strength, theorem
-from clearspec_proofs.world import MARKET, POOL, World, symbolic
+from clearspec_proofs.widths import REQUIREMENT_MAX, fits, in_128_bits, wide_standing
+from clearspec_proofs.world import CASH, MARKET, POOL, World, symbolic
 
 KINDS = ("initial", "maintenance")
 
@@ -263,13 +284,17 @@ def size_ratio_is_a_ratio(path: Any) -> Any:
     return ratio
 
 
-def margin_of(path: Any, **given: Any) -> MarginParameters:
-    """Margin parameters with an open-interest scale inside the envelope, or off."""
+def scale_of(path: Any) -> dict[str, Any]:
+    """An open-interest scale inside the envelope, or off."""
     lower = path.atom("lower", 0, AMOUNT_MAX)
     on = path.choice("scaling", True, False) == True  # noqa: E712
     upper = lower + path.atom("width", 1, AMOUNT_MAX) if on else 0
-    scale = {"open_interest_lower": lower, "open_interest_upper": upper}
-    made: MarginParameters = symbolic(path, MarginParameters, "margin", **{"tiers": (), **scale, **given})
+    return {"open_interest_lower": lower, "open_interest_upper": upper}
+
+
+def margin_of(path: Any, **given: Any) -> MarginParameters:
+    """Margin parameters without tiers, inside the envelope."""
+    made: MarginParameters = symbolic(path, MarginParameters, "margin", tiers=(), **scale_of(path), **given)
     return made
 
 
@@ -420,13 +445,23 @@ def ramping(path: Any) -> Any:
 RAMPED = StandIn(ramped, "margin.a-ramp-stays-between-its-ends", ramping)
 
 
-def market_of(path: Any) -> tuple[World, Market]:
-    """A market inside the envelope, as far as margin asks for it."""
+def pool_of(path: Any) -> World:
+    """A pool."""
     world = World(path)
     world.pool()
+    return world
+
+
+def market_of(path: Any, world: World) -> tuple[Market, Any]:
+    """A market inside the envelope, as far as margin asks for it, and a time that is not before its last change."""
     world.market()
     market = world.state.markets[MARKET]
-    return world, market
+    parameters = market.listing.parameters
+    parameters = replace(parameters, margin=replace(parameters.margin, **scale_of(path)))
+    ends = market.ramp_start + path.atom("ramp", 0, DURATION_MAX)
+    market = replace(market, listing=replace(market.listing, parameters=parameters), ramp_end=ends)
+    world.state.markets.put(MARKET, market)
+    return market, market.ramp_start + path.atom("since the ramp began", 0, TIME_MAX)
 
 
 @theorem(
@@ -438,12 +473,9 @@ def market_of(path: Any) -> tuple[World, Market]:
 )
 def requirements_ordered(path: Any) -> Any:
     """A fill never opens a position that may be liquidated in the same second."""
-    _, market = market_of(path)
-    margin = market.listing.parameters.margin
-    upper = margin.open_interest_upper
-    path.assume(lambda: upper == 0 or margin.open_interest_lower < upper, "range by PARM-9")
+    market, time = market_of(path, pool_of(path))
     value, size = path.atom("value", 0, NOTIONAL_MAX), path.atom("size", 0, SIZE_MAX)
-    interest, time = path.atom("open interest", 0, NOTIONAL_MAX), market.ramp_start + path.atom("elapsed", 0, TIME_MAX)
+    interest = path.atom("open interest", 0, NOTIONAL_MAX)
     with standing_in(path, TIERED, *RATIOS, RAMPED):
         initial, maintenance = requirements(market, value, size, interest, time)
     path.claim("maintenance", lambda: 0 <= maintenance <= initial)
@@ -462,9 +494,8 @@ def requirements_ordered(path: Any) -> Any:
 )
 def maintenance_between_tables(path: Any) -> Any:
     """Both tables with one tier."""
-    _, market = market_of(path)
-    value, elapsed = path.atom("value", 0, NOTIONAL_MAX), path.atom("elapsed", 0, TIME_MAX)
-    time = market.ramp_start + elapsed
+    market, time = market_of(path, pool_of(path))
+    value = path.atom("value", 0, NOTIONAL_MAX)
     tables = market.before.margin.tiers, market.listing.parameters.margin.tiers
     with standing_in(path, RAMPED, opaque(scaled_initial, any_integer)):
         _, maintenance = requirements(market, value, path.atom("size", 0, SIZE_MAX), 0, time)
@@ -479,17 +510,22 @@ def maintenance_between_tables(path: Any) -> Any:
 
 
 def holder(path: Any, collateral: tuple[str, ...] = ()) -> tuple[World, ev.Context]:
-    """An account with a position in a market, any balances, and any parameters inside the envelope."""
+    """An account with a position in a market, any balances and any parameters.
+
+    Where the position is a claim, all claims of the market are at least one atom, as it is one of them.
+    """
     world = World(path)
     for asset in collateral:
         terms = symbolic(path, FeedParameters, f"{asset}-feed.parameters", feed=f"{asset}-feed", sources=())
         feed = symbolic(path, Feed, f"{asset}-feed", parameters=terms, markets=())
         world.state.feeds.put(f"{asset}-feed", feed)
     world.pool(collateral=collateral)
-    world.market()
+    _, time = market_of(path, world)
     world.account("A", markets=(MARKET,))
     world.state.positions.put(("A", MARKET), symbolic(path, Position, "position"))
-    return world, ev.Context(world.state, path.atom("time", 0, TIME_MAX), "actor")
+    settlement = replace(world.state.settlements[MARKET], claims=path.atom("all claims", 1))
+    world.state.settlements.put(MARKET, settlement)
+    return world, ev.Context(world.state, time, "actor")
 
 
 @theorem(
@@ -607,7 +643,7 @@ def claim_needs_no_margin(path: Any) -> Any:
     world, ctx = holder(path)
     state = world.state
     cost = -path.atom("claim", 0, 2**58)
-    settlement = symbolic(path, Settlement, "claims", claims=path.atom("all claims", 1), price=0)
+    settlement = symbolic(path, Settlement, "claims", price=0, claims=path.atom("claims", 1))
     state.settlements.put(MARKET, settlement)
     part = position_exposure(ctx, MARKET, Position(0, cost, 0, 0))
     path.claim("its worth", lambda: part.unrealised == part.at_mark == payable(-cost, settlement))
@@ -641,12 +677,375 @@ def exposures_ordered(path: Any) -> Any:
     account = Account("A", "actor", POOL, markets, "")
     with standing_in(path, stand_in):
         held = exposure(ev.Context(world.state, 0, "actor"), account)
-    if path.stand_ins:
-        sums = Exposure(*(sum(column) for column in zip(*parts.values(), strict=True))) if parts else Exposure(*[0] * 5)
-        for name, mine, whole in zip(Exposure._fields, held, sums, strict=True):
-            path.claim(f"sum of {name}", lambda mine=mine, whole=whole: mine == whole)
+    for field in Exposure._fields:
+        whole = sum(getattr(part, field) for part in parts.values())
+        path.claim(f"sum of {field}", lambda field=field, whole=whole: getattr(held, field) == whole)
     path.claim("no better at risk", lambda: held.unrealised <= held.at_mark)
     path.claim("requirements", lambda: 0 <= held.maintenance <= held.initial)
     path.claim("notional", lambda: held.notional >= 0)
     path.mark({0: "none", POSITIONS_MAX: "most"}.get(count, "some"))
     return held
+
+
+@theorem(
+    "collateral-is-valued-once-rounded-down",
+    "The worth of an amount at a price is amount x price / unit rounded down, not negative, and never falls when the "
+    "amount or the price rises.",
+    "MARG-7",
+)
+def collateral_rounded_down(path: Any) -> Any:
+    """Counted assets are rounded down."""
+    amount, price, unit = path.atom("amount", 0), path.atom("price", 0, PRICE_MAX), path.atom("unit", 1, AMOUNT_MAX)
+    worth = index_value(amount, price, unit)
+    path.claim("rounded down", lambda: worth * unit <= amount * price < (worth + 1) * unit)
+    path.claim("not negative", lambda: worth >= 0)
+    more, dearer = amount + path.atom("more", 0), price + path.atom("dearer", 0)
+    path.claim("before rounding", lambda: amount * price <= more * dearer)
+    path.claim("monotone", lambda: worth <= index_value(more, dearer, unit))
+    return worth
+
+
+def collateral_of(path: Any) -> tuple[ev.Context, PoolParameters, CollateralTerms]:
+    """A collateral asset of a pool with a feed, and an account that holds some of it."""
+    world = World(path)
+    terms = symbolic(path, FeedParameters, "feed.parameters", feed="ETH-feed", sources=())
+    world.state.feeds.put("ETH-feed", symbolic(path, Feed, "feed", parameters=terms, markets=()))
+    world.pool(collateral=("ETH",))
+    world.state.balances.put(user("ETH", POOL, "A"), path.atom("amount", 0, BALANCE_MAX))
+    pool = world.state.pools[POOL]
+    return ev.Context(world.state, path.atom("time", 0, TIME_MAX), "actor"), pool, pool.collateral[0]
+
+
+@theorem(
+    "collateral-price-at-most-index",
+    "The price of a collateral asset lies between 1 and its index, and is 0 only where there is no index; it is the "
+    "index while that is fresh.",
+    "MARG-7",
+    "ORCL-9",
+    marks=("fresh", "stale", "no index"),
+)
+def collateral_price_at_most_index(path: Any) -> Any:
+    """At 0 a conversion would give all of a holding for nothing."""
+    ctx, _, terms = collateral_of(path)
+    feed = ctx.state.feeds[terms.feed]
+    price = collateral_price(ctx, terms)
+    path.claim("at most the index", lambda: 0 <= price <= feed.index)
+    if feed.index == 0:
+        path.mark("no index")
+        return price
+    path.claim("never nothing", lambda: price >= 1)
+    if ctx.time <= feed.index_time + feed.parameters.max_age:
+        path.claim("fresh", lambda: price == feed.index)
+        path.mark("fresh")
+    else:
+        path.mark("stale")
+    return price
+
+
+PRICES = "margin.collateral-price-at-most-index"
+
+
+@theorem(
+    "collateral-at-most-at-index",
+    "What a holding of collateral counts after haircut and age is not negative and at most its worth at index; it is "
+    "that worth at its aged price less the haircut, rounded down twice.",
+    "MARG-7",
+)
+def collateral_at_most_at_index(path: Any) -> Any:
+    """So margin equity never exceeds net liquidation value."""
+    ctx, pool, terms = collateral_of(path)
+    amount, index = ctx.state.balances[user("ETH", POOL, "A")], ctx.state.feeds[terms.feed].index
+    aged = path.atom("aged price", 0, PRICE_MAX)
+    path.assume(lambda: aged <= index, "range of the aged price")
+    with standing_in(path, StandIn(collateral_price, PRICES, lambda _: lambda *__: aged)):
+        price = margin.collateral_price(ctx, terms)
+        counted, whole = collateral_values(ctx, pool, terms, "A")
+    path.claim("before rounding", lambda: amount * price <= amount * index)
+    worth = index_value(amount, price, terms.unit)
+    path.claim("aged", lambda: 0 <= worth <= whole)
+    path.claim("not negative", lambda: counted >= 0)
+    path.claim("less the haircut", lambda: counted * SCALE <= worth * (SCALE - terms.haircut) < (counted + 1) * SCALE)
+    path.claim("at most at index", lambda: counted <= whole)
+    return counted, whole
+
+
+@theorem(
+    "counted-profit-at-most-profit",
+    "A loss counts whole; a profit counts at least 0, at most itself and at most the cap, by its weight rounded down; "
+    "more result never counts less, nor does a higher weight or cap.",
+    "MARG-8",
+    marks=("loss", "profit"),
+)
+def counted_profit_at_most_profit(path: Any) -> Any:
+    """Maintenance takes no weight."""
+    result, weight, cap = path.atom("unrealised"), path.atom("weight", 0, SCALE), path.atom("cap", 0, AMOUNT_MAX)
+    counted = counted_profit(result, weight, cap)
+    path.claim("at most itself", lambda: counted <= result)
+    more = counted_profit(result + path.atom("more", 0), weight, cap)
+    path.claim("monotone", lambda: counted <= more)
+    looser = counted_profit(result, weight + path.atom("weight more", 0), cap + path.atom("cap more", 0))
+    path.claim("a higher weight and cap", lambda: counted <= looser)
+    if result <= 0:
+        path.claim("a loss whole", lambda: counted == result)
+        path.mark("loss")
+        return counted
+    path.claim("at most the cap", lambda: 0 <= counted <= cap)
+    path.claim("by weight", lambda: counted * SCALE <= result * weight)
+    if counted < cap and result <= PROFIT_MAX:
+        path.claim("rounded down once", lambda: result * weight < (counted + 1) * SCALE)
+    path.mark("profit")
+    return counted
+
+
+def values_of(path: Any) -> Any:
+    """Worth of holdings: each not negative, after haircut at most at index."""
+
+    def call(*_: Any) -> tuple[Any, Any]:
+        counted = path.fresh("counted", 0)
+        return counted, counted + path.fresh("haircut", 0)
+
+    return call
+
+
+def counting(path: Any) -> Any:
+    """Counted profit: at most the profit."""
+    return lambda unrealised, *_: unrealised - path.fresh("not counted", 0)
+
+
+VALUES = StandIn(collateral_values, "margin.collateral-at-most-at-index", values_of)
+COUNTED = StandIn(counted_profit, "margin.counted-profit-at-most-profit", counting)
+EXPOSED = StandIn(exposure, "margin.exposures-ordered", lambda path: lambda *_: part_of(path, "exposure"))
+
+
+@theorem(
+    "two-equities",
+    "Margin equity is cash, collateral after haircut and unrealised result; net liquidation value is cash, collateral at "
+    "index and result at mark. Initial equity is at most margin equity, and that at most net liquidation value (up to "
+    "two collateral assets).",
+    "MARG-9",
+    strength=Strength.BOUNDED,
+)
+def two_equities(path: Any) -> Any:
+    """Positions are one opaque exposure, however many they are."""
+    world, ctx = holder(path, ("ETH", "BTC"))
+    cash = balance(world.state, user(CASH, POOL, "A"))
+    with standing_in(path, VALUES, COUNTED, EXPOSED):
+        held = standing(ctx, "A")
+    path.claim("cash", lambda: held.cash == cash)
+    path.claim("haircuts are not negative", lambda: held.margin_equity - held.unrealised <= cash + held.collateral)
+    path.claim("initial equity", lambda: held.initial_equity <= held.margin_equity)
+    path.claim("margin equity", lambda: held.margin_equity <= held.net_liquidation_value)
+    path.claim("requirements", lambda: 0 <= held.maintenance <= held.initial)
+    path.claim("collateral", lambda: held.collateral >= 0)
+    return held
+
+
+@theorem(
+    "age-alone-defaults-nobody",
+    "Net liquidation value and requirements do not change when time passes and nothing else does, unless a ramp runs.",
+    "MARG-5",
+    "MARG-9",
+    "ORCL-10",
+)
+def age_alone_defaults_nobody(path: Any) -> Any:
+    """Margin equity takes the penalty of age; default is not brought about by a source that is silent."""
+    world, ctx = holder(path, ("ETH",))
+    market = replace(world.state.markets[MARKET], ramp_end=0)
+    world.state.markets.put(MARKET, market)
+    later = ev.Context(world.state, ctx.time + path.atom("passed", 0, TIME_MAX), "actor")
+    with standing_in(path, opaque(collateral_price, any_integer), opaque(stale_penalty, any_integer), COUNTED):
+        now, then = standing(ctx, "A"), standing(later, "A")
+    path.claim("net liquidation value", lambda: now.net_liquidation_value == then.net_liquidation_value)
+    path.claim("maintenance", lambda: now.maintenance == then.maintenance)
+    path.claim("initial", lambda: now.initial == then.initial)
+    return now
+
+
+@theorem(
+    "maintenance-is-the-accounts-own",
+    "Maintenance, margin equity and net liquidation value of an account do not depend on open interest, nor on any "
+    "balance or position of another account.",
+    "MARG-2",
+    "MARG-4",
+    "MARG-9",
+)
+def maintenance_is_own(path: Any) -> Any:
+    """Else whoever inflates open interest between two own accounts could liquidate a stranger."""
+    world, ctx = holder(path, ("ETH",))
+    state = world.state
+    with standing_in(path, opaque(scaled_initial, any_integer), COUNTED):
+        before = standing(ctx, "A")
+        state.open_interest.put(MARKET, path.atom("open interest after", 0, SIZE_MAX))
+        state.positions.put(("B", MARKET), symbolic(path, Position, "stranger"))
+        for asset in (CASH, "ETH"):
+            state.balances.put(user(asset, POOL, "B"), path.atom(f"stranger.{asset}"))
+            state.balances.put(house(asset, POOL, Kind.INSURANCE_FUND), path.atom(f"fund.{asset}"))
+        after = standing(ctx, "A")
+    path.claim("maintenance", lambda: before.maintenance == after.maintenance)
+    path.claim("margin equity", lambda: before.margin_equity == after.margin_equity)
+    path.claim("net liquidation value", lambda: before.net_liquidation_value == after.net_liquidation_value)
+    return before
+
+
+@theorem(
+    "bounded-keeps-order",
+    "A clamped equity lies within 2^64 either way, is itself there, and keeps order and sign.",
+    "NUM-9",
+)
+def bounded_keeps_order(path: Any) -> Any:
+    """Beyond it an account is as safe, or as lost, as can be."""
+    equity, more = path.atom("equity"), path.atom("more", 0)
+    result = bounded(equity)
+    path.claim("within", lambda: -EQUITY_MAX <= result <= EQUITY_MAX)
+    path.claim("order", lambda: result <= bounded(equity + more))
+    path.claim("sign", lambda: result >= 0 if equity >= 0 else result < 0)
+    if -EQUITY_MAX <= equity <= EQUITY_MAX:
+        path.claim("itself", lambda: result == equity)
+        path.mark("itself")
+    return result
+
+
+def account(path: Any, name: str) -> Standing:
+    """Any standing with requirements in order."""
+    figures = {field: path.atom(f"{name} {field}") for field in Standing._fields[:6]}
+    maintenance = path.atom(f"{name} maintenance", 0, REQUIREMENT_MAX)
+    initial = maintenance + path.atom(f"{name} initial above", 0)
+    return Standing(**figures, initial=initial, maintenance=maintenance, notional=path.atom(f"{name} notional", 0))
+
+
+@theorem(
+    "less-risk-sinks-nobody",
+    "What passes as less risk raises no maintenance and leaves nobody in default; a solvent account stays solvent, and "
+    "an insolvent one sinks no deeper.",
+    "MARG-10",
+    marks=("solvent", "insolvent"),
+)
+def less_risk_sinks_nobody(path: Any) -> Any:
+    """That the gap to maintenance improves is not enough: an account could be robbed while it closes."""
+    before, after = account(path, "before"), account(path, "after")
+    if not reduces_risk(before, after):
+        return None
+    path.claim("no more maintenance", lambda: after.maintenance <= before.maintenance)
+    path.claim("not in default", lambda: after.net_liquidation_value >= 0)
+    if before.margin_equity >= 0:
+        path.claim("stays solvent", lambda: after.margin_equity >= 0)
+        path.mark("solvent")
+    else:
+        path.claim("sinks no deeper", lambda: after.margin_equity >= before.margin_equity)
+        path.mark("insolvent")
+    return after.margin_equity
+
+
+@theorem(
+    "less-risk-is-no-worse-health",
+    "What passes as less risk of an account with maintenance and no negative equity keeps equity x maintenance before "
+    ">= equity before x maintenance; what keeps equity and lowers maintenance passes, out of default.",
+    "MARG-10",
+    marks=("health", "passes"),
+)
+def less_risk_is_no_worse_health(path: Any) -> Any:
+    """Health by cross-multiplication, of equities within the clamp."""
+    before, after = account(path, "before"), account(path, "after")
+    for held in (before, after):
+        path.assume(lambda held=held: -EQUITY_MAX <= held.margin_equity <= EQUITY_MAX, "range of equities")
+    passes = reduces_risk(before, after)
+    if before.maintenance >= 1 and before.margin_equity >= 0 and passes:
+        now, then = after.margin_equity * before.maintenance, before.margin_equity * after.maintenance
+        path.claim("no worse health", lambda: now >= then)
+        path.mark("health")
+    kept = after.margin_equity >= before.margin_equity and after.maintenance <= before.maintenance
+    if kept and after.net_liquidation_value >= 0:
+        path.claim("passes", lambda: passes)
+        path.mark("passes")
+    return passes
+
+
+@theorem(
+    "less-risk-adds-up",
+    "Two changes that each pass as less risk pass as one.",
+    "MARG-10",
+    marks=("both",),
+)
+def less_risk_adds_up(path: Any) -> Any:
+    """The test is transitive, so that no order of fills gets around it."""
+    first, second, third = (account(path, name) for name in ("first", "second", "third"))
+    if not (reduces_risk(first, second) and reduces_risk(second, third)):
+        return None
+    path.mark("both")
+    path.claim("as one", lambda: reduces_risk(first, third))
+    return third.margin_equity
+
+
+@theorem(
+    "profit-that-leaves-is-counted-least",
+    "With weight and cap for outflows at most those for new risk, withdrawal equity is at most initial equity, and that "
+    "at most margin equity; what unrealised profit adds to it is at most the cap for outflows.",
+    "MARG-8",
+    "MARG-11",
+    "PARM-11",
+)
+def profit_that_leaves_counts_least(path: Any) -> Any:
+    """Unrealised profit is not withdrawn past the margin."""
+    world, ctx = holder(path)
+    pool = world.state.pools[POOL]
+    path.assume(lambda: pool.profit_weight_withdrawal <= pool.profit_weight_initial, "PARM-11")
+    path.assume(lambda: pool.profit_cap_withdrawal <= pool.profit_cap_initial, "PARM-11")
+    with standing_in(path, EXPOSED):
+        held = standing(ctx, "A")
+    equity = withdrawal_equity(held, pool)
+    without = held.margin_equity - held.unrealised
+    path.claim("at most margin equity", lambda: held.initial_equity <= held.margin_equity)
+    path.claim("at most initial equity", lambda: equity <= held.initial_equity)
+    path.claim("profit at most its cap", lambda: equity <= without + pool.profit_cap_withdrawal)
+    return equity
+
+
+@theorem(
+    "an-outflow-leaves-initial-margin",
+    "What passes as an outflow leaves margin equity of at least the initial requirement, the maintenance requirement and "
+    "the withdrawal margin's part of notional: the account is not liquidatable.",
+    "MARG-11",
+    "MARG-12",
+    marks=("allowed", "refused"),
+)
+def outflow_leaves_initial_margin(path: Any) -> Any:
+    """Unrealised profit counts by its weight and cap for outflows."""
+    held = account(path, "account")
+    pool = pool_of(path).state.pools[POOL]
+    with standing_in(path, COUNTED):
+        equity = margin.withdrawal_equity(held, pool)
+        allowed = outflow_allowed(held, pool)
+    if not allowed:
+        path.mark("refused")
+        return equity
+    path.mark("allowed")
+    path.claim("initial margin", lambda: held.margin_equity >= held.initial)
+    path.claim("a part of notional", lambda: held.margin_equity * SCALE >= held.notional * pool.withdrawal_margin)
+    path.claim("not liquidatable", lambda: not is_liquidatable(held))
+    return equity
+
+
+@theorem(
+    "critical-is-liquidatable",
+    "An account below critical health is liquidatable, whatever the ratio up to one (requirements up to 2^62); one that holds its initial margin "
+    "in initial equity is neither; at maintenance exactly it is not liquidatable.",
+    "MARG-10",
+    "MARG-12",
+    marks=("critical", "sound"),
+)
+def critical_is_liquidatable(path: Any) -> Any:
+    """Initial equity at most margin equity, as ``two-equities`` shows."""
+    held, ratio = account(path, "account"), path.atom("critical health", 0, SCALE)
+    held = held._replace(initial_equity=held.margin_equity - path.atom("not counted", 0))
+    path.claim("strictly", lambda: bool(is_liquidatable(held)) == bool(held.margin_equity < held.maintenance))
+    if is_critical(held, ratio):
+        path.claim("liquidatable", lambda: is_liquidatable(held))
+        path.mark("critical")
+    if has_initial_margin(held):
+        path.claim("initial margin", lambda: held.initial_equity >= held.initial)
+        path.claim("not liquidatable", lambda: not is_liquidatable(held))
+        path.claim("not critical", lambda: not is_critical(held, ratio))
+        path.mark("sound")
+    else:
+        path.claim("short of it", lambda: held.initial_equity < held.initial)
+    return held.margin_equity

@@ -21,10 +21,10 @@ from clearspec_proofs.lifting.terms import polynomial_of
 from clearspec_proofs.stand_ins import Function, StandIn, standing_in
 from clearspec_proofs.world import World, same
 
-EXPOSURES = "real over touched positions; a constant for all others, of which margin.exposures-ordered holds"
+EXPOSURES = "itself over touched positions; a constant for all others, of which margin.exposures-ordered holds"
 REQUIREMENTS = "margin.requirements-ordered"
 COUNTED = "margin.counted-profit-at-most-profit"
-VALUES = "real of touched collateral; a function of the amount for the rest, by margin.collateral-at-most-at-index"
+VALUES = "itself of touched collateral; a function of the amount for the rest, by margin.collateral-at-most-at-index"
 PRICES = "margin.collateral-price-at-most-index"
 
 

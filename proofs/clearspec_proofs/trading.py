@@ -7,11 +7,19 @@ from typing import Any
 from clearspec import events as ev
 from clearspec import margin, trading
 from clearspec.ledger import Kind, balance, house, user
-from clearspec.margin import Standing, position_exposure, bounded, reduces_risk
+from clearspec.margin import Standing, bounded, position_exposure, reduces_risk
 from clearspec.numerics import BALANCE_MAX, EQUITY_MAX, NOTIONAL_MAX, PRICE_MAX, SCALE, SIZE_MAX, mul_ceil, notional
 from clearspec.parameters import TradingParameters
 from clearspec.state import MarketStatus, Position
-from clearspec.trading import charge_fees, fill, filled, held_size, no_worse_than_mark, reduces, replace_fill, within_band
+from clearspec.trading import (
+    charge_fees,
+    fill,
+    filled,
+    held_size,
+    no_worse_than_mark,
+    reduces,
+    within_band,
+)
 from clearspec_proofs.enabled import accepted
 from clearspec_proofs.invariants import fees_conserved
 from clearspec_proofs.stand_ins import (

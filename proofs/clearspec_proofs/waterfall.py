@@ -1,233 +1,157 @@
-"""Theorems about default: who bears how much, in which order, and that the shares sum exactly."""
+"""Theorems about default: what the layers bear, in which order, and that no counterparty pays more than its rule."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
-from clearspec import events as ev
 from clearspec import margin, waterfall
-from clearspec.events import Context
-from clearspec.ledger import Kind, balance, house, user
-from clearspec.numerics import BALANCE_MAX, INDEX_MAX, LOSS_MAX, SIZE_MAX, cumulative_share
-from clearspec.parameters import Layer
-from clearspec.waterfall import TearUp, haircut_step, parts_by_market, rank_score, tear_up_rooms
-from clearspec_proofs.stand_ins import StandIn, any_standing, standing_in
+from clearspec.ledger import Kind, balance, clearing, house, user
+from clearspec.margin import Standing
+from clearspec.numerics import AMOUNT_MAX, BALANCE_MAX, INDEX_MAX, LOSS_MAX, PRICE_MAX, SIZE_MAX, cumulative_share
+from clearspec.parameters import Layer, LiquidationParameters
+from clearspec.state import Budget, MarketStatus
+from clearspec.waterfall import TearUp
+from clearspec_proofs.desk import CASH, MARKET, OTHER_MARKET, OTHER_POOL, POOL, Desk
+from clearspec_proofs.hints import noted, pick
+from clearspec_proofs.sound import given
+from clearspec_proofs.stand_ins import Function, StandIn, any_integer, any_standing, opaque, standing_in
 from clearspec_proofs.theorems import Strength, theorem
-from clearspec_proofs.world import CASH, COIN, POOL, World
+from clearspec_proofs.world import same, symbolic
 
-LAYERS = (Layer.INSURANCE_FUND, Layer.SKIN_IN_THE_GAME, Layer.TEAR_UP, Layer.GAINS_HAIRCUT)
+DEFAULTER, OTHER, THIRD = "D", "A", "B"
+ROOM_MAX = 2**62
+"""Closed value of at most 64 positions (NUM-9)."""
 
 
-def charge(path: Any) -> tuple[Any, Any, Any, Any, Any]:
-    """What is charged in all, all rooms, those before, one room, and what it is charged."""
-    total, charged = path.atom("total", 1, BALANCE_MAX), path.atom("charged", 0, BALANCE_MAX)
-    before, room = path.atom("before", 0, BALANCE_MAX), path.atom("room", 0, BALANCE_MAX)
-    path.assume(lambda: before + room <= total, "rooms so far")
-    path.assume(lambda: charged <= total, "charged at most all rooms")
-    return charged, total, before, room, cumulative_share(charged, before, before + room, total)
+# Shares
 
 
 @theorem(
-    "share-within-room",
-    "A counterparty is charged at least 0 and at most its room, where all charges are at most all rooms.",
-    "FALL-8", "NUM-5",
-)  # fmt: skip
-def share_within_room(path: Any) -> Any:
-    """Whatever was charged before it."""
-    charged, total, _, room, share = charge(path)
-    path.claim("not negative", lambda: share >= 0)
-    path.claim("lemma: less than an atom above its part", lambda: share * total < charged * room + total)
-    path.claim("lemma: its part", lambda: charged * room <= total * room)
-    path.claim("at most the room", lambda: share <= room)
-    return share
-
-
-@theorem(
-    "shares-sum",
-    "If the shares so far sum to what is charged times the rooms so far over all rooms, rounded down, so they do with "
-    "one share more; with the last room they sum to what is charged. So they do for any number of counterparties.",
-    "FALL-8", "FALL-4", "NUM-5",
-)  # fmt: skip
-def shares_sum(path: Any) -> Any:
-    """The inductive step, and the end."""
-    charged, total, before, room, share = charge(path)
-    so_far = charged * before // total
-    path.claim("one share more", lambda: so_far + share == charged * (before + room) // total)
-    if before + room == total:
-        path.claim("the last share", lambda: so_far + share == charged)
-    return so_far, share
-
-
-@theorem(
-    "rooms-within-capacity",
-    "Of three pieces, two of them of one account: each room is at least 0 and at most the piece's value at mark, "
-    "and the rooms of an account are together at most its capacity.",
-    "FALL-8",
-    strength=Strength.BOUNDED,
-)
-def rooms_within_capacity(path: Any) -> Any:
-    """The capacity of an account is any amount from 0 on."""
-    world = World(path)
-    torn = [TearUp(name, path.atom(f"value {number}", 0)) for number, name in enumerate("ABA")]
-    capacities = {name: path.atom(f"capacity of {name}", 0) for name in "AB"}
-    capacity = StandIn(waterfall.tear_up_capacity, "opaque", lambda _: lambda ctx, account: capacities[account])
-    with standing_in(path, capacity):
-        rooms = tear_up_rooms(Context(world.state, 0), torn)
-    for part, room in zip(torn, rooms, strict=True):
-        path.claim("not negative", lambda room=room: room >= 0)
-        path.claim("at most the value", lambda part=part, room=room: room <= part.value)
-    path.claim("two pieces of one account", lambda: rooms[0] + rooms[2] <= capacities["A"])
-    path.claim("one piece", lambda: rooms[1] <= capacities["B"])
-    return tuple(rooms)
-
-
-@theorem(
-    "capacity-is-spare-equity",
-    "The most that a counterparty may be charged is its margin equity above its maintenance requirement, if any: "
-    "after it the account is not below maintenance by the charge.",
-    "FALL-8",
-)
-def capacity_is_spare_equity(path: Any) -> Any:
-    """Of any standing."""
-    held = any_standing(path, "held")
-    world = World(path)
-    with standing_in(path, StandIn(margin.standing, "opaque", lambda _: lambda *_: held)):
-        capacity = waterfall.tear_up_capacity(Context(world.state, 0), "A")
-    path.claim("not negative", lambda: capacity >= 0)
-    if held.margin_equity >= held.maintenance:
-        path.claim("leaves maintenance", lambda: held.margin_equity - capacity >= held.maintenance)
-    else:
-        path.claim("nothing of an account below it", lambda: capacity == 0)
-    return capacity
-
-
-@theorem(
-    "haircut-within-gain",
-    "The haircut takes from each lot of the winning side at least 0 and at most what is left of its gain since the "
-    "last variation-margin mark, and from all of them at most the share that it is to bear.",
-    "FALL-9",
-)
-def haircut_within_gain(path: Any) -> Any:
-    """For any gain, even below 0."""
-    share, lots = path.atom("share", 0, BALANCE_MAX), path.atom("lots", 0, SIZE_MAX)
-    gain, index = path.atom("gain"), path.atom("index", 0, INDEX_MAX)
-    step = haircut_step(share, lots, gain, index)
-    path.claim("not negative", lambda: step >= 0)
-    path.claim("at most the gain", lambda: step <= (gain if gain >= 0 else 0))
-    path.claim("at most the share", lambda: step * lots <= share)
-    path.claim("within the index's range", lambda: index + step <= INDEX_MAX)
-    return step
-
-
-@theorem(
-    "parts-sum",
-    "A deficit split over one to three markets by their losses sums to the deficit, no part below 0.",
+    "parts-sum-exactly",
+    "A deficit is split over the markets that it came from without remainder: the parts sum to it, or to 2^62 if it is "
+    "more; none is negative, and each is within one atom of its proportion.",
     "FALL-4",
-    strength=Strength.BOUNDED,
+    "NUM-5",
 )
-def parts_sum(path: Any) -> Any:
-    """The losses are positive; more markets are ``waterfall.shares-sum``."""
-    deficit = path.atom("deficit", 0, BALANCE_MAX)
-    count = next(number for number in (1, 2, 3) if number == 3 or path.choice(f"{number} markets", True, False) == True)  # noqa: E712
-    weights = [(f"M{number}", path.atom(f"loss {number}", 1, LOSS_MAX)) for number in range(count)]
-    parts = parts_by_market(deficit, weights)
-    path.claim("sum", lambda: sum(part for _, part in parts) == deficit)
-    for _, part in parts:
-        path.claim("not negative", lambda part=part: part >= 0)
-    return tuple(part for _, part in parts)
+def parts_sum_exactly(path: Any) -> Any:
+    """Of any number of markets: those before one of them, and those after it, count as one each."""
+    losses = [path.atom(place, low, 64 * LOSS_MAX) for place, low in (("before", 0), ("loss", 1), ("after", 0))]
+    deficit = path.atom("deficit", 1)
+    parts = [part for _, part in waterfall.parts_by_market(deficit, list(zip("XYZ", losses, strict=True)))]
+    split, total = min(deficit, BALANCE_MAX), sum(losses)
+    path.claim("the sum", lambda: sum(parts) == split)
+    for number, part in enumerate(parts):
+        path.claim(f"part {number} is not negative", lambda part=part: part >= 0)
+    path.claim("at least its proportion less an atom", lambda: parts[1] * total > split * losses[1] - total)
+    path.claim("at most its proportion and an atom", lambda: parts[1] * total < split * losses[1] + total)
+    return parts[1]
+
+
+def _share(path: Any) -> Function:
+    floors: list[tuple[Any, Any]] = [(0, 0)]
+
+    def floor(weight: Any, amount: Any, total: Any) -> Any:
+        if same(weight, total):
+            return amount
+        if not any(same(weight, known) for known, _ in floors):
+            floors.append((weight, path.fresh("floor", 0)))
+        return next(value for known, value in floors if same(weight, known))
+
+    def stand_in(amount: Any, before: Any, after: Any, total: Any) -> Any:
+        path.claim("an amount of at most all weights", lambda: 0 <= amount <= total)
+        path.claim("weights in order", lambda: 0 <= before <= after <= total)
+        share = floor(after, amount, total) - floor(before, amount, total)
+        given(path, share >= 0, WITHIN)
+        given(path, share <= after - before, WITHIN)
+        return share
+
+    return stand_in
+
+
+WITHIN = "range (numerics.shares-are-within-the-amount)"
+SHARE = StandIn(cumulative_share, "numerics.shares-are-within-the-amount, numerics.shares-telescope", _share)
+"""A share of one amount by cumulative floor: the difference of two floors, of which that of no weight is 0 and that of
+all the weights the amount; it lies between 0 and its weight where the amount is at most all weights."""
+
+
+# Tear-up
+
+
+INITIAL = (opaque(margin.scaled_initial, any_integer), opaque(margin.counted_profit, any_integer))
+"""Initial margin has no part in a default."""
+
+
+def counterparties(path: Any, *names: str) -> tuple[Desk, dict[str, Standing], tuple[StandIn, ...]]:
+    """Accounts short one lot each at a mark of 100, and their standings; or accounts of any standings."""
+    desk = Desk(path, *names)
+    desk.priced(100)
+    for name in names:
+        desk.hold(name, -path.atom(f"lots of {name}", 1, 10**6))
+    if path.choice("standings", "plain", "any") == "plain" or not path.stand_ins:
+        with standing_in(path, *INITIAL):
+            return desk, {name: margin.standing(desk.ctx, name) for name in names}, INITIAL
+    found = {name: any_standing(path, f"standing of {name}") for name in names}
+    return desk, found, (StandIn(margin.standing, "opaque", lambda _: lambda __, name: found[name]),)
 
 
 @theorem(
-    "rank-has-one-sign-convention",
-    "A short and a long of the same profit, value and magnitude of cost, and the same equity, have the same rank; "
-    "a winner ranks at 0 or above and a loser at 0 or below.",
-    "FALL-6",
+    "rooms-within-values-and-capacities",
+    "What a torn-up piece may be charged is not negative and at most its value at mark; all pieces of an account "
+    "together at most its margin equity above its maintenance requirement, and less only where all values are charged.",
+    "FALL-8",
 )
-def rank_has_one_sign_convention(path: Any) -> Any:
-    """The cost of a short is negative."""
-    profit, cost = path.atom("profit"), path.atom("cost", 0)
-    value, equity = path.atom("value", 0), path.atom("equity")
-    wins = bool(profit > 0)
-    long, short = (rank_score(profit, signed, value, equity) for signed in (cost, -cost))
-    path.claim("the same rank", lambda: long == short)
-    path.claim("winners above losers", lambda: long >= 0 if wins else long <= 0)
-    return long
+def rooms_within_values_and_capacities(path: Any) -> Any:
+    """Of any number of pieces: those of an account before its last count as one."""
+    desk, held, stand_ins = counterparties(path, OTHER, THIRD)
+    torn = [TearUp(name, path.atom(f"value{n}", 0, ROOM_MAX)) for n, name in enumerate((OTHER, THIRD, OTHER))]
+    with standing_in(path, *stand_ins):
+        rooms = waterfall.tear_up_rooms(desk.ctx, torn)
+    for room, part in zip(rooms, torn, strict=True):
+        path.claim("not negative", lambda room=room: room >= 0)
+        path.claim("at most its value", lambda room=room, part=part: room <= part.value)
+    for name in (OTHER, THIRD):
+        mine = [(room, part.value) for room, part in zip(rooms, torn, strict=True) if part.account == name]
+        total, value, account = sum(room for room, _ in mine), sum(value for _, value in mine), held[name]
+        spare = max(0, account.margin_equity - account.maintenance)
+        path.claim("at most its capacity", lambda total=total, spare=spare: total <= spare)
+        if total < value:
+            path.claim("all of its capacity", lambda total=total, spare=spare: total == spare)
+    return rooms
+
+
+def rooms_of(*rooms: Any) -> StandIn:
+    """Rooms of torn-up pieces, of which ``rooms-within-values-and-capacities`` shows that they are not negative."""
+    grounds = "waterfall.rooms-within-values-and-capacities"
+    return StandIn(waterfall.tear_up_rooms, grounds, lambda _: lambda *__: list(rooms))
 
 
 @theorem(
-    "fund-pays-what-it-holds",
-    "A fund bears at least 0, at most the deficit and at most what it holds; it bears the whole deficit or is empty.",
-    "FALL-5", "FALL-3",
-    strength=Strength.ONE_STEP,
-)  # fmt: skip
-def fund_pays_what_it_holds(path: Any) -> Any:
-    """So no later layer bears anything while an earlier fund still could."""
-    world = World(path)
-    world.pool()
-    world.account("A")
-    state, fund = world.state, house(CASH, POOL, Kind.SKIN_IN_THE_GAME)
-    deficit, held = path.atom("deficit", 0), balance(state, fund)
-    path.assume(lambda: held >= 0, "INV-3")
-    pool = state.pools[POOL]
-    amount = waterfall.draw_fund(Context(state, 0), pool, Kind.SKIN_IN_THE_GAME, deficit, "A")
-    path.claim("not negative", lambda: amount >= 0)
-    path.claim("at most the deficit", lambda: amount <= deficit)
-    path.claim("not below nothing", lambda: balance(state, fund) >= 0)
-    path.claim("what it holds", lambda: balance(state, fund) == held - amount)
-    path.claim("whole or empty", lambda: amount == deficit or balance(state, fund) == 0)
-    return amount
-
-
-@theorem(
-    "insurance-within-cap",
-    "The insurance fund bears at most what its cap leaves in the interval, and notes what it bore; "
-    "it bears the whole deficit, or is empty, or has reached its cap.",
-    "FALL-5",
-    strength=Strength.ONE_STEP,
+    "tear-up-shares-within-rooms",
+    "Tear-ups bear the deficit, or all of their rooms if it is more; the charges sum to that exactly, and none is "
+    "negative or above its room. Every charge goes from its counterparty to the defaulter.",
+    "FALL-8",
+    "NUM-5",
+    marks=("shared", "exhausted"),
 )
-def insurance_within_cap(path: Any) -> Any:
-    """The pool's cap; a market's cap limits each part before."""
-    world = World(path)
-    world.pool()
-    world.account("A")
-    state, fund, pool = world.state, house(CASH, POOL, Kind.INSURANCE_FUND), world.state.pools[POOL]
-    ctx, deficit = Context(state, path.atom("time", 0, 2**40)), path.atom("deficit", 0)
-    path.assume(lambda: balance(state, fund) >= 0, "INV-3")
-    budget = waterfall.renewed(state.pool_budgets[POOL], ctx.time, pool.budget_interval)
-    path.assume(lambda: budget.deficits <= pool.insurance_cap, "within the cap before")
-    amount = waterfall.draw_pool_insurance(ctx, pool, deficit, "A")
-    spent = state.pool_budgets[POOL].deficits
-    path.claim("noted", lambda: spent == budget.deficits + amount)
-    path.claim("within the cap", lambda: spent <= pool.insurance_cap)
-    path.claim("at most the deficit", lambda: 0 <= amount <= deficit)
-    path.claim(
-        "whole, empty or at the cap",
-        lambda: amount == deficit or balance(state, fund) == 0 or spent == pool.insurance_cap,
-    )
-    return amount
-
-
-@theorem(
-    "deficit-is-layers-and-uncovered-loss",
-    "The deficit of an account without positions is exactly the sum of what the layers bear and the uncovered loss, "
-    "which is not below 0; and its settlement balance ends at exactly 0.",
-    "FALL-3", "FALL-10",
-    strength=Strength.ONE_STEP, marks=("accepted",),
-)  # fmt: skip
-def deficit_is_layers_and_uncovered_loss(path: Any) -> Any:
-    """An account without positions, with any balances of settlement asset and collateral: every layer runs as it is."""
-    world = World(path)
-    world.feed(f"{COIN}-feed")
-    world.pool(collateral=(COIN,), layers=LAYERS)
-    world.account("A")
-    state = world.state
-    path.assume(lambda: balance(state, user(COIN, POOL, "A")) >= 0, "INV-4")
-    receipt = world.apply(ev.ResolveDefault("A"))
-    if receipt.accepted:
-        amounts = receipt.amounts
-        parts = [amounts[layer.value] for layer in LAYERS]
-        path.claim("sum", lambda: amounts["deficit"] == sum(parts) + amounts["uncovered_loss"])
-        path.claim("uncovered is not negative", lambda: amounts["uncovered_loss"] >= 0)
-        path.claim("the account ends at 0", lambda: balance(state, user(CASH, POOL, "A")) == 0)
-        path.claim("the account is named", lambda: receipt.accounts == ("A",))
-    return receipt.reason
+def tear_up_shares_within_rooms(path: Any) -> Any:
+    """Of any number of pieces: those before one of them, and those after it, count as one each."""
+    names = ("before", OTHER, "after")
+    desk = Desk(path, DEFAULTER, *names)
+    rooms = [path.atom(f"room {name}", 0, ROOM_MAX // 4) for name in names]
+    torn = [TearUp(name, room) for name, room in zip(names, rooms, strict=True)]
+    given(path, sum(rooms) >= 1, "range (something may be charged)")
+    keys = {name: user(CASH, POOL, name) for name in (DEFAULTER, *names)}
+    start = {name: balance(desk.state, key) for name, key in keys.items()}
+    deficit = path.atom("deficit", 1)
+    with standing_in(path, rooms_of(*rooms), SHARE):
+        borne = waterfall.charge_tear_ups(desk.ctx, DEFAULTER, torn, deficit)
+    charges = {name: start[name] - balance(desk.state, keys[name]) for name in keys}
+    path.mark("exhausted" if borne < deficit else "shared")
+    path.claim("as much as there is room", lambda: borne == min(deficit, sum(rooms)))
+    path.claim("the defaulter gets it", lambda: charges[DEFAULTER] == -borne)
+    path.claim("exactly", lambda: sum(charges[name] for name in names) == borne)
+    for name, room in zip(names, rooms, strict=True):
+        path.claim("not negative", lambda name=name: charges[name] >= 0)
+        path.claim("within the room", lambda name=name, room=room: charges[name] <= room)
+    return borne
