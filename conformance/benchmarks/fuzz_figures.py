@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from statistics import median
+from textwrap import fill
 from typing import Any
 
 from clearspec_conformance.injected import KINDS
@@ -134,6 +135,11 @@ def table(heads: tuple[str, ...], rows: list[tuple[Any, ...]]) -> list[str]:
     return ["| " + " | ".join(str(cell) for cell in line) + " |" for line in lines]
 
 
+def paragraph(text: str) -> str:
+    """Text in lines of usual length."""
+    return fill(" ".join(text.split()), 120, break_long_words=False, break_on_hyphens=False)
+
+
 def page(caughts: list[Caught], ratio: list[tuple[float, float]], dask: tuple[str, str], own: dict[str, Any]) -> str:
     """All figures as a page."""
     return "\n".join([*heading(), *of_engines(caughts), *of_speed(ratio, dask), *of_reference(own)]) + "\n"
@@ -141,7 +147,7 @@ def page(caughts: list[Caught], ratio: list[tuple[float, float]], dask: tuple[st
 
 def heading() -> list[str]:
     """What the page is and how it was made."""
-    about = f"Python {platform.python_version()}, hypothesis {metadata.version('hypothesis')}, {os.cpu_count()} cores"
+    about = f"Python {platform.python_version()}, Hypothesis {metadata.version('hypothesis')}, {os.cpu_count()} cores"
     return [
         "# Fuzzing: figures",
         "",
@@ -151,8 +157,10 @@ def heading() -> list[str]:
         shlex.join(["python", "conformance/benchmarks/fuzz_figures.py", *sys.argv[1:]]),
         "```",
         "",
-        f"on {about}. Seconds differ between machines; what is found from a seed does not, as long as the version of",
-        "Hypothesis, which draws the sequences, is the same.",
+        paragraph(
+            f"""on {about}. Seconds differ between machines; what is found from a seed does not, as long as the
+            version of Hypothesis, which draws the sequences, is the same."""
+        ),
         "",
     ]
 
@@ -168,13 +176,15 @@ def of_engines(caughts: list[Caught]) -> list[str]:
     return [
         "## Faulty engines",
         "",
-        f"Ten engines that are the reference but for one fault ({', '.join(kind.replace('_', ' ') for kind in KINDS)}),",
-        "over stdin and stdout. Sequences are played in shards of 100; a run ends with the shard that finds something.",
-        f"The smallest disagreement has at most {LARGEST} events, and is a vector that tells the engine from the",
-        f"reference, in {well} of {len(caughts)} runs.",
+        paragraph(
+            f"""Engines that are the reference but for one fault (`python -m clearspec_conformance.injected`), over
+            stdin and stdout; the seed is that of the run and of the engine. Sequences are played in shards of 100, and
+            a run ends with the shard that finds something. In {well} of {len(caughts)} runs the smallest disagreement
+            has at most {LARGEST} events and is a vector that the reference passes and the engine fails."""
+        ),
         "",
         *table(
-            ("engine", "seed", "sequences", "events played", "events when found", "events when small", "rule",
+            ("fault", "seed", "sequences", "events played", "events when found", "events when small", "rule",
              "reference passes", "engine fails"),
             rows,
         ),
@@ -195,8 +205,10 @@ def of_speed(ratio: list[tuple[float, float]], dask: tuple[str, str]) -> list[st
         "",
         *table(("turn", "one process", "two processes", "ratio"), rows),
         "",
-        f"Median of the ratios {median(times):.2f}, goal {GOAL}: {met}. A local dask cluster of two workers gives {same}",
-        f"as one process for the same seed (digest `{dask[1][:16]}`).",
+        paragraph(
+            f"""Median of the ratios {median(times):.2f}, goal {GOAL}: {met}. A local dask cluster of two workers gives
+            {same} as one process for the same seed (digest `{dask[1][:16]}`)."""
+        ),
         "",
     ]
 
@@ -204,21 +216,25 @@ def of_speed(ratio: list[tuple[float, float]], dask: tuple[str, str]) -> list[st
 def of_reference(own: dict[str, Any]) -> list[str]:
     """The reference against itself."""
     reached, counted = own["reached"], own["counted"]["reached"]
-    lists = {name: reached[name] for name in ("rules_not", "reasons_not", "accepted_not")}
+    lacking = [part for name in ("rules_not", "reasons_not", "accepted_not") for part in reached[name]]
     nothing = "nothing" if not own["findings"] else f"{len(own['findings'])} DISAGREEMENTS"
     rules = len(reached["rules"]) + len(reached["rules_not"])
     reasons = len(reached["reasons"]) + len(reached["reasons_not"])
     return [
         "## The reference against itself",
         "",
-        f"{int(own['sequences']):,} sequences, {int(own['events']):,} events: {nothing} was found, every invariant held at",
-        f"the end of each. They reached {len(reached['rules'])} of {rules} rules that transitions run,",
-        f"{len(reached['reasons'])} of {reasons} reasons, and got {len(reached['accepted'])} actions accepted. Not reached:",
-        f"{', '.join(part for parts in lists.values() for part in parts) or 'none'}.",
+        paragraph(
+            f"""{int(own["sequences"]):,} sequences with {int(own["events"]):,} events: {nothing} was found, and every
+            invariant held at the end of each. They reached {len(reached["rules"])} of the {rules} rules that
+            transitions run and {len(reached["reasons"])} of {reasons} reasons, and got {len(reached["accepted"])} of
+            {len(own["settings"]["actions"])} actions accepted. Not reached: {", ".join(lacking) or "none"}."""
+        ),
         "",
-        f"In {int(own['counted']['sequences']):,} sequences with branches counted, {counted['branches']} of "
-        f"{counted['branches_all']} ways out of branching lines",
-        f"were taken. Some was not taken at: {', '.join(counted['branches_not']) or 'none'}.",
+        paragraph(
+            f"""With branches counted, {int(own["counted"]["sequences"]):,} sequences took {counted["branches"]} of
+            {counted["branches_all"]} ways out of branching lines. Not every way was taken at:
+            {", ".join(f"`{line}`" for line in counted["branches_not"]) or "none"}."""
+        ),
     ]
 
 

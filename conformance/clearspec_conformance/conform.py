@@ -169,8 +169,8 @@ def require_one(**given: Any) -> None:
 @click.option("--vectors", "folder", type=FOLDER, help="Folder of the suite; by default the one of this project.")
 @click.option("--only", multiple=True, metavar="NAME", help="Only vectors of this rule, chapter or id; repeatable.")
 @click.option("--tier", type=click.Choice([tier.value for tier in Tier]), default=Tier.FULL.value, show_default=True,
-              help="smoke: the ids of smoke.txt; standard: without vectors on messages; full: all, and the state root and "
-                   "restoring are tried.")  # fmt: skip
+              help="smoke: the ids of smoke.txt; standard: without vectors on messages; full: all, with state "
+                   "root and restoring.")  # fmt: skip
 @click.option("--reasons", "reasons_file", type=FILE, help='JSON map of the engine\'s reasons: {"theirs": "ours"}.')
 @click.option("--receipts/--no-receipts", default=True, help="For --log: compare amounts and postings (the default).")
 @click.option(

@@ -13,6 +13,7 @@ from rich.table import Table
 
 from clearspec.rules import CHAPTERS
 from clearspec_command.failures import BadInput
+from clearspec_command.outputs import Outputs
 from clearspec_conformance.mutants import CHAPTER_OF, load_zoo, open_arena
 from clearspec_conformance.mutants_report import (
     Caged,
@@ -40,7 +41,7 @@ PAGE = Path(__file__).resolve().parents[1] / "MUTATION.md"
 EPILOG = """
 Example: clearspec mutants --chapter funding
 
-Exit codes: 0 the whole zoo is killed and every chapter reaches its score; 1 otherwise; 2 bad input.
+Exit codes: 0 the whole zoo is killed and every chapter reaches its strict score; 1 otherwise; 2 bad input.
 """
 
 
@@ -82,7 +83,7 @@ def print_zoo(run: Run, console: Console) -> None:
 def print_generated(run: Run, console: Console) -> None:
     """Scores of the generated mutants, then every survivor."""
     heads = (outcome.value.replace("_", " ") for outcome in Outcome)
-    shown = Table("chapter", *heads, "score", title=f"generated mutants: {len(run.generated)}")
+    shown = Table("chapter", *heads, "score", "strict", title=f"generated mutants: {len(run.generated)}")
     for row in (*score_rows(by_chapter(run.generated)), *score_rows({"all": score_of(run.generated)})):
         shown.add_row(*(str(cell) for cell in row))
     console.print(shown)
@@ -125,7 +126,8 @@ def command(
     else:
         print_run(run)
     if write:
-        PAGE.write_text(page(run), encoding="utf-8")
+        with Outputs() as outputs:
+            outputs.open(str(PAGE)).write(page(run).encode("utf-8"))
     sys.exit(1 if run.failed else 0)
 
 

@@ -17,7 +17,7 @@ from clearspec_conformance.mutation import Generated
 from clearspec_conformance.verdicts import rule_order
 
 LEAST = 95
-"""Score in percent that every chapter must reach."""
+"""Score in percent that every chapter must reach, counted either way."""
 
 KILLERS = 3
 """Vectors that are named for a wrong clearinghouse."""
@@ -96,8 +96,18 @@ class Score:
     @property
     def percent(self) -> float:
         """Killed of those that a vector could kill."""
-        counted = self.counts[Outcome.KILLED] + self.counts[Outcome.SURVIVED]
-        return 100.0 * self.counts[Outcome.KILLED] / counted if counted else 100.0
+        return self._percent(Outcome.SURVIVED)
+
+    @property
+    def strict(self) -> float:
+        """Killed of those that any input could kill: what no vector can hold counts as a survivor."""
+        return self._percent(Outcome.SURVIVED, Outcome.OUT_OF_REACH)
+
+    def _percent(self, *missed: Outcome) -> float:
+        """Killed of those that are killed or missed."""
+        killed = self.counts[Outcome.KILLED]
+        counted = killed + sum(self.counts[outcome] for outcome in missed)
+        return 100.0 * killed / counted if counted else 100.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +125,7 @@ class Run:
         lines = [f"{cage.wrong.name} survives" for cage in self.zoo if not cage.trial.killed]
         lines += [f"{cage.wrong.name} is no program" for cage in self.zoo if is_broken(cage.trial)]
         scores = by_chapter(self.generated).items()
-        lines += [f"{name}: {score.percent:.1f} %, below {LEAST} %" for name, score in scores if score.percent < LEAST]
+        lines += [f"{name}: {score.strict:.1f} %, below {LEAST} %" for name, score in scores if score.strict < LEAST]
         return lines + list(self.faults)
 
 
@@ -222,10 +232,12 @@ How much the vectors catch. Two kinds of wrong clearinghouse are made from the r
 - **generated** mutants: every comparison, bound, number, product, rounding, argument and statement of the chapters'
   modules changed, one at a time.
 
-A mutant is killed when a receipt (reason, amounts, postings) or an observable snapshot differs. The score is killed
-over killed and survived. Three kinds do not count in it: a mutant whose change nothing can show is *equivalent*; one
-that only an input could show which a vector cannot hold is *out of reach*; one that is no program (a name or a type
-that does not fit) is *broken*. The first two stand in `conformance/mutants/equivalent.toml`, each with its reason.
+A mutant is killed when a receipt differs (in anything but the accounts and the subject that it names), an observable
+snapshot, the result of a kernel, or the rule for which a genesis is refused. The score is killed over killed and
+survived. Three kinds do not count in it: a mutant whose change nothing can show is *equivalent*; one that only an input
+could show which a vector cannot hold is *out of reach*; one that is no program (a name or a type that does not fit) is
+*broken*. The first two stand in `conformance/mutants/equivalent.toml`, each with its reason. The *strict* score counts
+what is out of reach as survived.
 
 This page is written by `clearspec mutants --write`. An id is module, line, column and operator.
 """
@@ -240,12 +252,12 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 def score_rows(scores: Mapping[str, Score]) -> Iterator[tuple[object, ...]]:
     """A row for each score."""
     for name, score in scores.items():
-        yield (name, *score.counts.values(), f"{score.percent:.1f} %")
+        yield (name, *score.counts.values(), f"{score.percent:.1f} %", f"{score.strict:.1f} %")
 
 
 def page(run: Run) -> str:
     """The page of a run, in Markdown, without its date."""
-    head = (*(outcome.value.replace("_", " ") for outcome in Outcome), "score")
+    head = (*(outcome.value.replace("_", " ") for outcome in Outcome), "score", "strict")
     total = score_of(run.generated)
     parts = [
         INTRODUCTION,
@@ -327,7 +339,8 @@ def document(run: Run) -> dict[str, Any]:
 
 def _score(score: Score) -> dict[str, Any]:
     """A score as a JSON object."""
-    return {**{outcome.value: count for outcome, count in score.counts.items()}, "percent": round(score.percent, 1)}
+    counts = {outcome.value: count for outcome, count in score.counts.items()}
+    return {**counts, "percent": round(score.percent, 1), "strict": round(score.strict, 1)}
 
 
 def _mutant(one: Judged) -> dict[str, Any]:

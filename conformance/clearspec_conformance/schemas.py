@@ -19,6 +19,7 @@ from clearspec.fields import DOCUMENT, Length, OptionalId
 from clearspec.scenario import spec_folder
 from clearspec.snapshot import KEY_PARTS, RECORDS, SnapshotHeader
 from clearspec_conformance.formats import FORMATS
+from clearspec_conformance.fuzz.schemas import schemas as fuzz_schemas
 from clearspec_conformance.protocol import ERROR, LARGEST_BATCH, MESSAGES, Apply, EngineError, line_record
 
 
@@ -101,7 +102,7 @@ def schemas() -> dict[str, dict[str, Any]]:
         found[f"{message}-answer.json"] = schema(line_record(message, answered, "Answer"), f"{message} answer")
     found[f"{ERROR}-answer.json"] = schema(line_record(ERROR, EngineError, "Answer"), f"{ERROR} answer")
     found.update({f"{name}.json": schema(kind, name) for name, kind in FORMATS.items()})
-    return {**found, **audit_schemas()}
+    return {**found, **audit_schemas(), **fuzz_schemas()}
 
 
 def audit_schemas() -> dict[str, dict[str, Any]]:

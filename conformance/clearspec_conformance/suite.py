@@ -206,10 +206,16 @@ def read_index(folder: Path) -> SuiteIndex:
     return found if found.version.startswith(f"{VERSION}.") else none
 
 
+def _is_of(known: IndexEntry, chapter: str, data: bytes) -> bool:
+    """Whether an entry of the index is that of a file, bit by bit."""
+    fits = known.chapter == chapter and set(known.features) <= set(FEATURES)
+    return fits and known.file == hashlib.sha256(data).hexdigest()
+
+
 def _entry(path: Path, known: IndexEntry | None) -> Entry:
-    """The vector of a file; one that is not as the index says, bit by bit, is decoded and checked."""
+    """The vector of a file; one that is not as the index says is decoded and checked."""
     data, chapter = read_bounded(path), path.parent.name
-    if known and known.chapter == chapter and known.file == hashlib.sha256(data).hexdigest():
+    if known is not None and _is_of(known, chapter, data):
         return Entry(path.stem, chapter, known.rules, known.features, known.importance, known.digest, data)
     vector = checked(path, data)
     return Entry(vector.id, chapter, vector.rules, features_of(vector), vector.importance, vector.digest, data)

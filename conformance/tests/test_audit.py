@@ -114,6 +114,20 @@ def test_a_finding_shows_where_the_ledger_differs(tmp_path: Path) -> None:
     ]
 
 
+def test_a_posting_that_is_missing_or_too_much_stands_alone(tmp_path: Path) -> None:
+    """Two postings of fees: 1 atom of Ann's, 1 of Bob's."""
+    desk = market_desk()
+    postings = desk.lines[-1]["receipt"]["postings"]
+    lost = postings.pop(0)
+    (one,) = audited(written(tmp_path / "lost", desk.lines)).findings[0].differences
+    text = "1 USD of main from user.ann to fee_treasury (TRADE-7)"
+    assert (one.path, one.expected, one.got) == ("$.receipt.postings[0]", text, "(absent)")
+    postings[:0] = [lost, {**lost, "cause": "FUND-6", "amount": "5"}]
+    report = audited(written(tmp_path / "extra", desk.lines))
+    text = "5 USD of main from user.ann to fee_treasury (FUND-6)"
+    assert only(report) == ("FUND-6", "$.receipt.postings[1]", "(absent)", text)
+
+
 def test_the_audit_ends_at_the_first_finding(tmp_path: Path) -> None:
     lines = spoiled(market_lines(1000, 250), 300, set_in("receipt.time", "9"))
     lines = spoiled(lines, 700, set_in("receipt.time", "9"))

@@ -108,7 +108,7 @@ def test_an_executor_that_is_none(tmp_path: Path, capsys: Printed) -> None:
 def test_a_library_that_is_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: Printed) -> None:
     import sys
 
-    for name in ("backports.zstd", "pyarrow", "prometheus_client", "distributed"):
+    for name in ("backports", "pyarrow", "prometheus_client", "distributed"):
         monkeypatch.setitem(sys.modules, name, None)
     path = written(tmp_path / "log.zst", [b"\x28\xb5\x2f\xfd"])
     assert main(["audit", str(path)]) == 2

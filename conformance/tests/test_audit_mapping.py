@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import pickle
+import random
+import tomllib
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -17,10 +20,10 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from clearspec_command.failures import BadInput
-from clearspec_conformance.audit.converting import Field, Scope, Unmapped, field_of, repeated
-from clearspec_conformance.audit.mapping import FIGURES, FORMAT, Mapped, line_of, read_mapping
+from clearspec_conformance.audit.converting import Field, MappingFault, Scope, Unmapped, field_of, repeated
+from clearspec_conformance.audit.mapping import FIGURES, FORMAT, Mapped, Reader, line_of, read_mapping
 from clearspec_conformance.audit.parsing import LENIENT
-from clearspec_conformance.audit.problems import Place
+from clearspec_conformance.audit.problems import BadLog, Place
 
 HARBOUR = Path(__file__).parents[1] / "examples" / "harbour"
 LOG = HARBOUR / "engine.jsonl"
@@ -92,6 +95,32 @@ def test_amounts_are_claimed_by_name(tmp_path: Path) -> None:
     without = text().replace('maker_fee = { from = "fees.maker", type = "money" }\n', "")
     (finding,) = audited(LOG, mapped(tmp_path, without)).findings
     assert finding.differences[0].path == "$.receipt.postings[1].amount"
+
+
+def test_a_posting_may_be_turned_round_or_of_nothing(tmp_path: Path) -> None:
+    """From A to B by -5 is from B to A by 5, and 0 is no posting (LEDG-2)."""
+    documents = lines()[:13]
+    (move,) = documents[2]["moves"]
+    documents[2]["moves"] = [
+        {**move, "from": move["to"], "to": move["from"], "amt": f"-{move['amt']}"},
+        {**move, "amt": "0.00"},
+    ]
+    assert audited(written(tmp_path / "log", documents), read_mapping(MAPPING)).passed
+
+
+def test_a_reason_that_is_not_mapped_is_told(tmp_path: Path) -> None:
+    without = text().replace('NO_MARGIN = "below_initial_margin"\n', "")
+    (finding,) = audited(LOG, mapped(tmp_path, without)).findings
+    assert (finding.step, finding.rule) == (11, "COLL-5")
+    assert finding.note.startswith("NO_MARGIN is no reason of the spec")
+
+
+def test_a_mapping_without_receipts(tmp_path: Path) -> None:
+    before, _, after = text().partition("[receipt]")
+    changed = before + "[reasons]" + after.partition("[reasons]")[2].partition("[amounts")[0]
+    stop = audited(LOG, mapped(tmp_path, changed)).stop
+    assert stop is not None
+    assert "no receipt stands at receipt" in stop.message
 
 
 def test_snapshots_through_a_mapping(tmp_path: Path) -> None:
@@ -259,6 +288,32 @@ def test_a_genesis_that_is_not_there_or_none(tmp_path: Path) -> None:
     written(tmp_path / "none.json", [b"{}"])
     with pytest.raises(BadInput, match=r"none\.json: .*missing_key"):
         mapped(tmp_path, text().replace('"genesis.json"', '"none.json"'))
+
+
+ODD: list[Any] = [None, True, 0, -1, 1.5, "", "a", "a..b", "/", "@", "*", [], ["a"], [1], {}, {"from": "a"}, {"x": {}}]
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_any_change_of_a_mapping_is_refused_or_read(seed: int) -> None:
+    """Whatever stands anywhere in a mapping, it is refused, or reads or refuses lines; nothing else is raised."""
+    chance = random.Random(seed)
+    for _ in range(50):
+        document = tomllib.loads(text())
+        target: Any = document
+        while True:
+            key = chance.choice(list(target)) if isinstance(target, dict) else chance.randrange(len(target))
+            inner = target[key]
+            if not isinstance(inner, dict | list) or not inner or chance.random() < 0.2:
+                break
+            target = inner
+        target[key] = chance.choice(ODD)
+        mapping = Mapped.__new__(Mapped)
+        mapping.name, mapping.text, mapping.stored = "m", "", b""
+        with suppress(MappingFault):
+            mapping.rules = Reader(document).rules()
+            for line in lines():
+                with suppress(BadLog):
+                    mapping.line(LENIENT(packed(line).decode()), Place(1, 0))
 
 
 def test_actions_need_events_beside_them() -> None:

@@ -24,13 +24,13 @@ from clearspec.formats import VectorStep
 from clearspec.invariants import broken
 from clearspec.ledger import Kind, house
 from clearspec.listing import build
-from clearspec.machine import apply
+from clearspec.machine import apply, apply_document
 from clearspec.state import State
 from clearspec_command.failures import BadInput
 from clearspec_command.main import main
 from clearspec_conformance.engines import opener
 from clearspec_conformance.formats import Verdict, digest_of
-from clearspec_conformance.fuzz.aims import AIMS, aims_of
+from clearspec_conformance.fuzz.aims import AIMS, DAMAGE, aims_of, garbled
 from clearspec_conformance.fuzz.duel import Disagreement, Duel, against_itself, attempt, found_vector
 from clearspec_conformance.fuzz.executors import Here, executor, results
 from clearspec_conformance.fuzz.generating import REFERENCE, Enough, Recipe, Trace, answered, each, played
@@ -95,7 +95,31 @@ def test_a_world_is_reached_by_its_steps(name: str) -> None:
 
 
 def test_every_action_is_aimed_at() -> None:
+    """What is chosen from by a drawn place has no more than as many as may be drawn."""
     assert {kind for _, kind, _ in AIMS.values()} == set(ev.ACTION_NAMES)
+    assert max(len(ALL_AIMS), len(WORLDS)) <= LARGEST + 1
+
+
+@pytest.mark.parametrize("name", ev.ROLES)
+def test_an_engine_with_one_action_can_be_fuzzed(name: str) -> None:
+    """Every proposal is an event, whatever the state and however little an engine is up to."""
+    aims = tuple(aims_of(frozenset(kind for kind, action in ev.ACTION_NAMES.items() if action == name)))
+    made = recipe(6, 30, aims=aims)
+    actions = set()
+
+    def use(start: Any, draws: list[Draw]) -> None:
+        _, trace = played(start, draws, made, REFERENCE)
+        sent_before = {step.receipt.id for step in start.steps}
+        actions.update(s.receipt.action for s in trace.steps[len(start.steps) :] if s.receipt.id not in sent_before)
+
+    each(made, use)
+    assert actions <= {name, ""}
+
+
+@pytest.mark.parametrize("place", range(len(DAMAGE)))
+def test_damage_makes_a_text_malformed(place: int) -> None:
+    text = garbled(Event("e1", 1, 5, "venue", ev.Trade("BTC-PERP", "a", "b", 1, 1000, ev.Side.BUYER)), place)
+    assert apply_document(build(plain()), text).reason == Reason.MALFORMED
 
 
 def drawn(count: int) -> list[tuple[str, list[Draw]]]:
@@ -306,6 +330,20 @@ def test_a_reference_that_breaks_an_invariant_is_found_too() -> None:
     assert found is not None
     assert found.failure is not None
     assert found.failure.differences[0].got == ["INV-1", "INV-11"]
+
+
+def test_a_fault_of_the_reference_is_made_small_and_gets_no_vector(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As if an invariant broke as soon as there are two accounts: opening two is all that is left."""
+    monkeypatch.setattr("clearspec_conformance.fuzz.duel.broken", lambda s: ["INV-8"] if len(s.accounts) > 1 else [])
+    code, report = fuzzed(tmp_path, "--impl", "reference", "--seed", "3", "--sequences", "100")
+    assert code == 1
+    assert [(one.events, one.confirmed, one.why) for one in report.findings] == [
+        (2, False, "the reference breaks INV-8")
+    ]
+    assert not (tmp_path / "found").exists()
+    assert "the fault is the reference's own" in capsys.readouterr().out
 
 
 def test_kinds_of_disagreement() -> None:

@@ -14,12 +14,14 @@ import jsonschema  # type: ignore[import-untyped]
 import pytest
 import sample_vectors
 
+import clearspec
 from clearspec import events as ev
 from clearspec.codec import TAGS, DecodeError, Fault, encode
 from clearspec.events import Event
 from clearspec.sandbox import Sandbox, genesis
 from clearspec.scenario import spec_folder
 from clearspec.snapshot import observable, snapshot, state_root
+from clearspec_command.main import project
 from clearspec_conformance import schemas
 from clearspec_conformance.engines import InProcess, opener
 from clearspec_conformance.kernels import KERNELS
@@ -399,3 +401,8 @@ def test_an_engine_of_another_class_is_served() -> None:
     assert subprocess.run([*command, place], input=sent, capture_output=True, check=True).stdout == sent
     assert subprocess.run([*command, "a", "b"], input=b"", capture_output=True, check=False).returncode == 2
     assert opener(f"python:{place}")
+
+
+def test_the_reference_says_the_version_of_the_project() -> None:
+    found = asked(Reference(), "hello", Hello(Protocol.V1))
+    assert found["version"] == clearspec.__version__ == project()["version"]

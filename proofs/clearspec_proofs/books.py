@@ -19,6 +19,7 @@ from clearspec_proofs.claims import (
     ALWAYS,
     BY_MARKET,
     RESTS,
+    Changes,
     accounts_of,
     concerns,
     dangling,
@@ -71,6 +72,7 @@ class Books(SoundWorld):
             if entry.id in BY_MARKET and self.bare & {market_of(key) for _, key in concerned}:
                 raise LeavesSubset(f"{entry.id} is asked of a market whose positions are not shown")
             if concerned:
+                self._split(entry.id, concerned)
                 seen = view(self.path, self.state, entry.id, self.bare, concerned)
                 self.path.claim(entry.id, lambda entry=entry, seen=seen: entry.holds(seen))  # type: ignore[misc]
             else:
@@ -78,6 +80,13 @@ class Books(SoundWorld):
         if changed:
             self._claim_records(changed)
         self.before = Tables.of(self.state)
+
+    def _split(self, name: str, concerned: Changes) -> None:
+        """Split cases of which an invariant asks, lest a proof that there are none is looked for."""
+        for table, key in concerned:
+            if name == "INV-9" and table == "fundings" and not is_unknown(self.state.fundings[key]):
+                index = self.state.fundings[key].index
+                self.path.assume(lambda index=index: index >= 0 or index < 0, "range")
 
     def _claim_records(self, changed: list[tuple[str, Any]]) -> None:
         """Claim of changed records that they are in range, refer to something and keep admitted parameters."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import fields, is_dataclass, replace
+from operator import attrgetter
 from typing import Any
 
 from clearspec import invariants as inv
@@ -36,36 +37,41 @@ READS: dict[str, dict[str, tuple[str, ...]]] = {
     "INV-5": {"markets": KEYS, "positions": ("size",), "settlements": ("residual",)},
     "INV-6": {"markets": KEYS, "positions": ("size",), "open_interest": ALL},
     "INV-7": {
-        "markets": ("listing",), "positions": ALL, "settlements": ("residual", "price", "shortfall"),
+        "markets": ("listing.pool",), "positions": ALL, "settlements": ("residual", "price", "shortfall"),
         "balances": ("clearing",), "fundings": OWED, "pools": ALL,
     },
-    "INV-8": {"markets": ("listing",), "positions": ("size", "cost"), "accounts": ("markets", "pool")},
+    "INV-8": {"markets": ("listing.pool",), "positions": ("size", "cost"), "accounts": ("markets", "pool")},
     "INV-9": {
-        "markets": ("listing",), "positions": ("size",), "marks": ("price",), "feeds": ("index", "parameters"),
+        "markets": ("listing.parameters.funding.period",), "positions": ("size",), "marks": ("price",),
+        "feeds": ("index", "parameters"),
         "fundings": (*OWED, "carry"),
     },
     "INV-10": {
-        "markets": ("listing", "status"), "positions": ("size", "cost"), "settlements": ("shortfall",),
+        "markets": ("listing.pool", "status"), "positions": ("size", "cost"), "settlements": ("shortfall",),
         "balances": ("clearing",), "pools": ALL,
     },
     "INV-11": {
-        "markets": ("listing",), "positions": ALL, "settlements": ("shortfall",), "fundings": OWED,
+        "markets": ("listing.pool",), "positions": ALL, "settlements": ("shortfall",), "fundings": OWED,
         "balances": ("custody", "user", *FUNDS), "marks": ("price",), "pools": ALL,
     },
     "INV-12": {"positions": ("size", "cost")},
     "INV-13 (proposed)": {
-        "markets": ("listing", "status"), "positions": ("size", "cost"), "settlements": PAID,
+        "markets": ("listing.pool", "status"), "positions": ("size", "cost"), "settlements": PAID,
         "balances": ("clearing",), "marks": ("price",), "open_interest": ALL, "pools": ALL,
     },
-    "INV-14 (proposed)": {"markets": ("listing", "status"), "settlements": ("accrued", "accrued_time")},
+    "INV-14 (proposed)": {
+        "markets": ("listing.expiry", "listing.parameters.settlement_window", "status"),
+        "settlements": ("accrued", "accrued_time"),
+    },
     "INV-15 (proposed)": {
-        "markets": ("listing",), "settlements": ("residual",), "open_interest": ALL, "feeds": ("parameters",)
+        "markets": ("listing.feed",), "settlements": ("residual",), "open_interest": ALL, "feeds": ("parameters",)
     },
     "INV-16 (proposed)": {"feeds": ("anchor", "parameters")},
     "INV-17 (proposed)": {"markets": KEYS, "open_interest": ALL, "marks": ("price",)},
 }  # fmt: skip
-"""Tables and fields that each invariant reads, of balances the kinds; ``KEYS`` are those under which records stand. It
-is shown no other, so that one of which nothing has changed that it reads still holds."""
+"""Tables and fields that each invariant reads, also of records within records, and of balances the kinds; ``KEYS`` are
+those under which records stand. It is shown no other, so that one of which nothing has changed that it reads still
+holds."""
 
 BY_MARKET = ("INV-5", "INV-6", "INV-7", "INV-10", "INV-11", "INV-13 (proposed)", "INV-15 (proposed)", "INV-17 (proposed)")
 """Invariants of the sums over a market; of a bare one nothing may change that they read."""
@@ -154,8 +160,20 @@ def shown(record: Any, chosen: tuple[str, ...]) -> Any:
     """A record of which only the chosen fields are known."""
     if chosen == ALL or not is_dataclass(record) or isinstance(record, type):
         return record
-    hidden = {item.name: Unknown(item.name) for item in fields(record) if item.name not in chosen}
-    return replace(record, **hidden)
+    parts = {item.name: tuple(deeper(item.name, chosen)) for item in fields(record)}
+    return replace(record, **{name: _part(record, name, part) for name, part in parts.items()})
+
+
+def deeper(name: str, chosen: Iterable[str]) -> Iterator[str]:
+    """What is chosen of a field: all of it, or fields of the record that it holds."""
+    for field in chosen:
+        top, _, rest = field.partition(".")
+        if top == name:
+            yield rest or "*"
+
+
+def _part(record: Any, name: str, chosen: tuple[str, ...]) -> Any:
+    return shown(getattr(record, name), chosen) if chosen else Unknown(name)
 
 
 def concerns(name: str, before: Tables, state: State, changed: Iterable[tuple[str, Any]]) -> Changes:
@@ -168,7 +186,7 @@ def concerns(name: str, before: Tables, state: State, changed: Iterable[tuple[st
             continue
         old, new = before.tables[table].get(key), tables[table].get(key)
         whole = chosen == ALL or table == "balances" or old is None or is_unknown(old) or is_unknown(new)
-        if whole or not all(same(getattr(old, field), getattr(new, field)) for field in chosen):
+        if whole or not all(same(attrgetter(field)(old), attrgetter(field)(new)) for field in chosen):
             found.add((table, key))
     return found
 

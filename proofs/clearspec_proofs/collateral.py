@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from clearspec import collateral, margin
@@ -36,7 +38,16 @@ def holders(path: Any, *accounts: str, second: str = "") -> World:
 
 def pool_of(path: Any) -> PoolParameters:
     """Any parameters of a pool."""
-    return symbolic(path, PoolParameters, POOL, pool=POOL, settlement_asset=CASH, collateral=(), layers=(), backstop="")
+    given: dict[str, Any] = {"pool": POOL, "settlement_asset": CASH, "collateral": (), "layers": (), "backstop": ""}
+    pool: PoolParameters = symbolic(path, PoolParameters, POOL, **given)
+    return pool
+
+
+def one_of(path: Any, name: str, options: Iterable[Any]) -> Any:
+    """Each of a few values, as a value and not as a choice."""
+    known = tuple(options)
+    chosen = path.choice(name, *known)
+    return next(option for option in known if chosen == option)
 
 
 def either_asset(world: World) -> str:
@@ -272,7 +283,7 @@ def conversion_fetches_what_counted(path: Any) -> Any:
 
 
 def claim_cost(path: Any, before: Any, sold: Any, price: Any, index: Any, terms: CollateralTerms) -> None:
-    """Worth at index falls by less than discount and age penalty on what is sold, and an atom, beyond what it brings."""
+    """Worth at index falls by less than discount and age penalty on what is sold, and an atom, beyond its price."""
     paid, unit = conversion_price(sold, price, terms), terms.unit
     fall = index_value(before, index, unit) - index_value(before - sold, index, unit)
     given_up = sold * index * SCALE - sold * price * (SCALE - terms.discount)
@@ -404,6 +415,62 @@ def deposit_adds_what_it_brings(path: Any) -> Any:
     return None
 
 
+@theorem(
+    "fees-leave-behind-the-gate",
+    "An accepted collection of fees happens with the gate open, takes no more than the treasury holds, and leaves in "
+    "custody what users and the other funds own.",
+    "COLL-6",
+    "COLL-10",
+    strength=Strength.ONE_STEP,
+    marks=("accepted",),
+)
+def fees_leave_behind_the_gate(path: Any) -> Any:
+    """While users cannot leave, neither can fees."""
+    world = holders(path)
+    treasury = house(CASH, POOL, Kind.FEE_TREASURY)
+    receipt = world.apply(world.action(ev.CollectFees, pool=POOL))
+    if receipt.reason is not None:
+        return receipt.reason
+    before = world.before.state()
+    users = [custody_of_users(state, CASH, POOL) for state in (before, world.state)]
+    path.claim("users' custody stays", lambda: users[1] == users[0])
+    path.claim("and is there", lambda: users[1] >= 0)
+    path.claim("the treasury pays", lambda: balance(world.state, treasury) >= 0)
+    path.claim("the gate is open", lambda: uncovered_loss(before, POOL) <= before.pools[POOL].gate_threshold)
+    path.claim("an administrator's", lambda: "actor" in world.state.administrators)
+    return None
+
+
+@theorem(
+    "account-opens-in-its-pool",
+    "An accepted opening makes one account, of the actor, in an existing pool, holding nothing; none that exists is "
+    "written over, and a pool's backstop account is opened by an administrator, in that pool.",
+    "COLL-1",
+    strength=Strength.ONE_STEP,
+    marks=("accepted", "backstop"),
+)
+def account_opens_in_its_pool(path: Any) -> Any:
+    """Two pools, of which either may name the account its backstop."""
+    world = holders(path, "A", second="another account")
+    for pool in (POOL, OTHER_POOL):
+        record = world.state.pools[pool]
+        named = "new" if world.either(f"{pool} names it") else ""
+        world.state.pools.put(pool, replace(record, backstop=named))
+    pool = one_of(path, "pool", (POOL, OTHER_POOL, "no pool"))
+    receipt = world.apply(ev.OpenAccount(one_of(path, "account", ("new", "A")), pool))
+    if receipt.reason is not None:
+        return receipt.reason
+    opened = world.state.accounts["new"]
+    path.claim("one account", lambda: world.before.changed(world.state) == [("accounts", "new")])
+    path.claim("the actor's", lambda: (opened.owner, opened.pool, opened.markets) == ("actor", pool, ()))
+    for other in (POOL, OTHER_POOL):
+        if world.state.pools[other].backstop == "new":
+            path.mark("backstop")
+            path.claim("by an administrator", lambda: "actor" in world.state.administrators)
+            path.claim("in its pool", lambda other=other: other == pool)
+    return None
+
+
 # No free lunch
 
 
@@ -524,8 +591,7 @@ def funds_cover_a_loss(path: Any) -> Any:
     world = holders(path)
     world.state.administrators = ("actor",)
     amount, loss = path.atom("amount", 1, AMOUNT_MAX), uncovered_loss(world.state, POOL)
-    origin = path.choice("origin", Cover.INSURANCE_FUND, Cover.SKIN_IN_THE_GAME, Cover.FEE_TREASURY)
-    cover = next(entry for entry in Cover if origin == entry)
+    cover = one_of(path, "origin", (Cover.INSURANCE_FUND, Cover.SKIN_IN_THE_GAME, Cover.FEE_TREASURY))
     fund = house(CASH, POOL, collateral.COVERS[cover])
     held = balance(world.state, fund)
     path.assume(lambda: amount <= loss, "a part of the loss")
@@ -547,7 +613,7 @@ def funds_cover_a_loss(path: Any) -> Any:
     marks=("accepted",),
 )
 def deposit_is_never_gated(path: Any) -> Any:
-    """Settlement asset; collateral is ``collateral-deposit-is-never-gated``."""
+    """Settlement asset; what collateral brings is ``deposit-adds-what-it-brings``."""
     world = holders(path)
     world.account("A", owner="actor")
     standings, amount = Standings(world), path.atom("amount", 1, AMOUNT_MAX)
@@ -590,8 +656,8 @@ def contribution_is_never_gated(path: Any) -> Any:
 
 @theorem(
     "conversion-is-open-to-a-keeper",
-    "Where collateral may be converted, every keeper that can pay buys an amount that is held and of which an atom less "
-    "would not do, though the asset's feed be dead: nothing else holds it up.",
+    "Where collateral may be converted, every keeper that can pay buys an amount that is held and of which an atom "
+    "less would not do, though the asset's feed be dead: nothing else holds it up.",
     "COLL-8",
     strength=Strength.ONE_STEP,
     marks=("accepted",),

@@ -13,14 +13,15 @@ from clearspec.events import Context
 from clearspec.funding import funding_owed, haircut_owed
 from clearspec.ledger import Kind, balance, house, user
 from clearspec.listing import build
-from clearspec.numerics import PRICE_MAX, notional
+from clearspec.numerics import INDEX_MAX, PRICE_MAX, notional
 from clearspec.parameters import LiquidationParameters
 from clearspec.sandbox import LISTING, genesis
 from clearspec.sandbox import POOL as POOL_PARAMETERS
 from clearspec.state import Account, Budget, Market, Position
 from clearspec_proofs.world import Tables, symbolic
 
-CASH, POOL, OTHER_POOL, MARKET, OTHER_MARKET, FEED = "USD", "main", "other", "BTC-PERP", "OTHER", "BTC"
+CASH, COIN, POOL, OTHER_POOL = "USD", "ETH", "main", "other"
+MARKET, SECOND_MARKET, OTHER_MARKET = "BTC-PERP", "BTC-SECOND", "BTC-OTHER"
 HOUSE = (Kind.CUSTODY, Kind.INSURANCE_FUND, Kind.SKIN_IN_THE_GAME, Kind.FEE_TREASURY, Kind.UNCOVERED_LOSS)
 
 
@@ -29,10 +30,11 @@ class Desk:
 
     def __init__(self, path: Any, *accounts: str, **pool: Any) -> None:
         other = replace(POOL_PARAMETERS, pool=OTHER_POOL, collateral=())
-        mine = replace(POOL_PARAMETERS, collateral=(), **pool)
-        markets = replace(LISTING, market=OTHER_MARKET, pool=OTHER_POOL), LISTING
+        mine = replace(POOL_PARAMETERS, **{"collateral": (), **pool})
+        listings = [replace(LISTING, market=OTHER_MARKET, pool=OTHER_POOL)]
+        listings += [replace(LISTING, market=market) for market in (MARKET, SECOND_MARKET)]
         self.path = path
-        self.state = build(genesis(pool=other, pools=(mine,), markets=markets))
+        self.state = build(genesis(pool=other, pools=(mine,), markets=tuple(listings)))
         self.state.time = path.atom("time", 0, 2**40)
         self.ctx = Context(self.state, self.state.time, "actor")
         for account in accounts:
@@ -54,26 +56,37 @@ class Desk:
     def priced(self, price: Any, market: str = MARKET) -> None:
         """A mark that is fresh for ever."""
         mark = replace(self.state.marks[market], price=price, fresh_until=2**41)
-        self.state.marks.put(market, replace(mark, variation_price=self.path.atom("variation price", 1, PRICE_MAX)))
+        variation_price = self.path.atom(f"variation price of {market}", 1, PRICE_MAX)
+        self.state.marks.put(market, replace(mark, variation_price=variation_price))
 
     def hold(self, account: str, size: Any, market: str = MARKET) -> None:
         """A position of an account of any cost, that owes any funding and haircut."""
         path, record = self.path, self.state.accounts[account]
-        indices = (path.atom(f"{name} of {account}") for name in ("funding index", "haircut index"))
-        cost = path.atom(f"cost of {account}")
+        cost, *indices = (path.atom(f"{account}.{market}.{name}") for name in ("cost", "funding_index", "haircut_index"))
         self.state.positions.put((account, market), Position(size, cost, *indices))
         self.state.accounts.put(account, replace(record, markets=(*record.markets, market)))
-        self.state.open_interest.put(market, self.state.open_interest[market] + (max(0, size)))
+        self.state.open_interest.put(market, self.state.open_interest[market] + max(0, size))
 
-    def worth(self, account: str, market: str = MARKET) -> Any:
-        """Settlement balance of an account and what its position is worth at mark, less what it owes; exact."""
+    def mark(self, market: str = MARKET) -> Any:
+        """The mark of a market."""
+        return self.state.marks[market].price
+
+    def indices(self, market: str = MARKET, **given: Any) -> None:
+        """Any index of funding, and haircut indices of both sides within their range."""
+        path, funding = self.path, self.state.fundings[market]
+        sides = {name: path.atom(name, 0, INDEX_MAX) for name in ("haircut_long", "haircut_short")}
+        self.state.fundings.put(market, replace(funding, index=path.atom("funding index"), **sides, **given))
+
+    def worth(self, account: str) -> Any:
+        """Settlement balance of an account and what its positions are worth at mark, less what they owe; exact."""
         state = self.state
-        cash = balance(state, user(CASH, POOL, account))
-        position = state.positions.get((account, market))
-        if position is None:
-            return cash
-        owed = funding_owed(position, state.fundings[market].index) + haircut_owed(position, state.fundings[market])
-        return cash + notional(position.size, state.marks[market].price) - position.cost - owed
+        total = balance(state, user(CASH, POOL, account))
+        for market in (MARKET, SECOND_MARKET):
+            position, funding = state.positions.get((account, market)), state.fundings[market]
+            if position is not None:
+                owed = funding_owed(position, funding.index) + haircut_owed(position, funding)
+                total += notional(position.size, state.marks[market].price) - position.cost - owed
+        return total
 
     def market(self, rules: LiquidationParameters, market: str = MARKET) -> Market:
         """Give the market these rules of liquidation, and any budget."""

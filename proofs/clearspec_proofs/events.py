@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
@@ -12,12 +12,14 @@ from clearspec import funding as funding_module
 from clearspec.events import ACTION_NAMES, Outcome, Reason, Rejected
 from clearspec.ledger import Kind, Posting, house
 from clearspec.machine import REMEMBERED, apply, require_next
-from clearspec.numerics import PRICE_MAX, SEQUENCE_MAX, TIME_MAX
+from clearspec.numerics import PRICE_MAX, SEQUENCE_MAX, TIME_MAX, cumulative_share
 from clearspec.parameters import MarginParameters, MarketKind, MarketParameters, Tier
 from clearspec.state import MarketStatus
+from clearspec_proofs.collateral import one_of
 from clearspec_proofs.enabled import accepted, follow, in_turn
 from clearspec_proofs.stand_ins import (
     FILLED_TO_FLAT,
+    Function,
     StandIn,
     agreeing,
     any_bool,
@@ -31,6 +33,7 @@ from clearspec_proofs.stand_ins import (
 )
 from clearspec_proofs.standings import Standings
 from clearspec_proofs.theorems import Strength, theorem
+from clearspec_proofs.trading import WITHIN_LIMITS
 from clearspec_proofs.world import CASH, COIN, FEED, MARKET, OTHER_POOL, POOL, Tables, World, shape_of, symbolic
 
 # The checks before those of the action
@@ -39,7 +42,7 @@ NESTING = (ev.ListMarket, ev.SetParameters)
 PLAIN = tuple(kind for kind in ACTION_NAMES if kind not in NESTING)
 
 
-def any_action(path: Any, kind: type, **given: Any) -> Any:
+def any_action(path: Any, kind: Any, **given: Any) -> Any:
     """An action of a kind with any integers, its ids of no importance."""
     ids = {name: "x" for name, hint, _ in shape_of(kind) if getattr(hint, "__origin__", None) is str}
     return symbolic(path, kind, ACTION_NAMES[kind], wide=True, **{**ids, **given})
@@ -48,7 +51,7 @@ def any_action(path: Any, kind: type, **given: Any) -> Any:
 def faults(record: Any) -> Iterator[str]:
     """Names of integer fields outside their bounds: a record's own first, then those of the records inside it."""
     inner = []
-    for name, _, bounds in shape_of(type(record)):
+    for name, _, bounds in shape_of(record.__class__):
         value = getattr(record, name)
         if bounds is not None and not bounds.low <= value <= bounds.high:
             yield name
@@ -82,9 +85,10 @@ def claim_first_fault(path: Any, action: Any) -> Any:
     try:
         require_next(world.state, event)
     except Rejected as rejected:
+        found = rejected.reason, rejected.subject
         path.mark("rejected")
-        path.claim("its first fault", lambda: (rejected.reason, rejected.subject) == expected)
-        return rejected.reason
+        path.claim("its first fault", lambda: found == expected)
+        return found[0]
     path.mark("passes")
     path.claim("no fault", lambda: expected is None)
     return None
@@ -173,9 +177,9 @@ def deposit_of(world: World) -> ev.Event:
 
 @theorem(
     "rejected-means-unchanged",
-    "Whatever a transition has written when it rejects, in any table, over records or new, once or again, nothing of it "
-    "is left, and what it sees of the state before itself is the state before it; time, sequence number, remembered ids "
-    "and created objects stay.",
+    "Whatever a transition has written when it rejects, in any table, over records or new, once or again, nothing of "
+    "it is left, and what it sees of the state before itself is the state before it; time, sequence number, "
+    "remembered ids and created objects stay.",
     "EVENT-7",
     marks=("rejected",),
 )
@@ -308,13 +312,6 @@ def claim_named(world: World, receipt: ev.Receipt) -> None:
             world.path.claim(f"{owner} is named", lambda owner=owner: owner in receipt.accounts)
 
 
-def one_of(path: Any, name: str, options: Iterable[Any]) -> Any:
-    """Each of a few values, as a value and not as a choice."""
-    known = tuple(options)
-    chosen = path.choice(name, *known)
-    return next(option for option in known if chosen == option)
-
-
 def bystanders(path: Any, *accounts: str) -> World:
     """A market, two pools, accounts that an event names and one that it does not."""
     world = World(path)
@@ -344,21 +341,11 @@ NAMING: dict[type, tuple[Make, tuple[Any, ...]]] = {
         lambda world, _: world.action(ev.Convert, account="A", keeper="B", asset=COIN),
         (
             passing(collateral.require_outflow),
-            opaque(collateral.collateral_price, at_least_zero),
+            opaque(margin.collateral_price, at_least_zero),
             opaque(collateral.conversion_need, any_integer),
             opaque(margin.standing, any_standing),
         ),
     ),
-    ev.Contribute: (
-        lambda world, _: world.action(ev.Contribute, pool=POOL, fund=one_of(world.path, "fund", ev.Fund)),
-        (),
-    ),
-    ev.CoverLoss: (
-        lambda world, _: world.action(ev.CoverLoss, pool=POOL, origin=one_of(world.path, "origin", ev.Cover)),
-        (),
-    ),
-    ev.CollectFees: (lambda world, _: world.action(ev.CollectFees, pool=POOL), ()),
-    ev.SetStatus: (lambda world, _: world.action(ev.SetStatus, market=MARKET), ()),
 }
 
 
@@ -389,6 +376,32 @@ for _kind in NAMING:
 
 
 @theorem(
+    "only-named-accounts-change:funds",
+    "Accepted contributions, covers of a loss and collections of fees change no account.",
+    "EVENT-1",
+    "COLL-9",
+    "COLL-10",
+    strength=Strength.ONE_STEP,
+    marks=("accepted",),
+)
+def only_named_accounts_change_funds(path: Any) -> Any:
+    """Every fund and every origin."""
+    world = bystanders(path, "A", "B")
+    kind = one_of(path, "event", ("contribute", "cover_loss", "collect_fees"))
+    if kind == "contribute":
+        action = world.action(ev.Contribute, pool=POOL, fund=one_of(path, "fund", ev.Fund))
+    elif kind == "cover_loss":
+        action = world.action(ev.CoverLoss, pool=POOL, origin=one_of(path, "origin", ev.Cover))
+    else:
+        action = world.action(ev.CollectFees, pool=POOL)
+    receipt = world.apply(action)
+    if receipt.reason is None:
+        claim_named(world, receipt)
+        path.claim("none", lambda: receipt.accounts == ())
+    return receipt.reason
+
+
+@theorem(
     "only-named-accounts-change:trade",
     "An accepted trade changes no account but the buyer and the seller, and its receipt names the two.",
     "EVENT-1",
@@ -402,12 +415,8 @@ def only_named_accounts_change_trade(path: Any) -> Any:
     for account in "AB":
         world.position(account, MARKET, "open" if world.either(f"{account} holds") else "flat")
     action = world.action(ev.Trade, market=MARKET, buyer="A", seller="B")
-    checks = (trading.require_caps, trading.require_open_interest, trading.require_balance_limit)
-    tests = (
-        trading.is_trading, trading.is_fresh, trading.within_band, trading.reduces, trading.no_worse_than_mark,
-        margin.fill_allowed,
-    )  # fmt: skip
-    used = (FILLED_TO_FLAT, opaque(margin.standing, standing_in_range), *map(passing, checks), *map(agreeing, tests))
+    tests: tuple[Function, ...] = (trading.is_trading, oracle.is_fresh, trading.within_band, margin.fill_allowed)
+    used = (FILLED_TO_FLAT, opaque(margin.standing, standing_in_range), *WITHIN_LIMITS, *map(agreeing, tests))
     receipt = world.apply(action, *used)
     if receipt.reason is None:
         claim_named(world, receipt)
@@ -454,14 +463,14 @@ def new_parameters(world: World) -> MarketParameters:
     return replace(new, funding=funding, margin=replace(new.margin, tiers=tiers))
 
 
-INSIDE = StandIn(listing.listing_violations, "passing", lambda _: lambda *__: [])
+INSIDE = StandIn(listing.listing_violations, "itself, where it finds nothing", lambda _: lambda *__: [])
 """Parameters inside the envelope."""
 
 
 @theorem(
     "administrators-move-no-value",
-    "Neither new parameters of a market nor a change of its status write to a balance, a position or an account, nor to "
-    "mark, funding index and haircut indices, so that no account is worth less and no deficit grows.",
+    "Neither new parameters of a market nor a change of its status write to a balance, a position or an account, nor "
+    "to mark, funding index and haircut indices, so that no account is worth less and no deficit grows.",
     "PARM-13",
     "TRADE-9",
     strength=Strength.ONE_STEP,
@@ -525,7 +534,7 @@ def gate_status(path: Any) -> Any:
     marks=("accepted",),
 )
 def gate_ramp(path: Any) -> Any:
-    """Clears ``ramp_in_progress`` and ``funding_not_accrued``; the next ramp ends after one of the two ramps' length."""
+    """Clears ``ramp_in_progress`` and ``funding_not_accrued``; the next ramp ends within the longer of two."""
     world = market_held(path)
     market, new = world.state.markets[MARKET], new_parameters(world)
     old, time = market.listing.parameters, world.state.time + path.atom("wait", 0)
@@ -542,8 +551,8 @@ def gate_ramp(path: Any) -> Any:
 
 @theorem(
     "gate:stale-price",
-    "A post of a registered source that completes a quorum makes the mark of every market of its feed fresh that is not "
-    "settling or closed.",
+    "A post of a registered source that completes a quorum makes the mark of every market of its feed fresh that is "
+    "not settling or closed.",
     "ORCL-4",
     "ORCL-8",
     strength=Strength.ONE_STEP,
@@ -630,19 +639,22 @@ def indebted(path: Any) -> tuple[World, Standings]:
     return world, Standings(world)
 
 
+CUT_SHORT = "itself, cut short: it rejects nothing, and nothing that it writes is looked at"
+
+
 def nothing(*_: Any) -> None:
-    """Writes what is of no interest here, and rejects nothing."""
+    """Whatever is written is of no interest here."""
 
 
 def writing(function: Any, result: Callable[..., Any] = nothing) -> StandIn:
-    """A function that writes and cannot reject; what it writes is not looked at."""
-    return StandIn(function, "writes and cannot reject", lambda _: result)
+    """A function that rejects nothing, and of which nothing that it writes is looked at; here it writes nothing."""
+    return StandIn(function, CUT_SHORT, lambda _: result)
 
 
 @theorem(
     "path-to-flat:liquidatable",
-    "An account below maintenance and not in default is liquidated by every liquidator that can carry what it takes and "
-    "offers to take the whole position, before the expiry, while the mark is fresh: nothing else stops it.",
+    "An account below maintenance and not in default is liquidated by every liquidator that can carry what it takes "
+    "and offers to take the whole position, before the expiry, while the mark is fresh: nothing else stops it.",
     "LIQ-1",
     "LIQ-3",
     strength=Strength.ONE_STEP,
@@ -686,7 +698,7 @@ def path_to_flat_in_default(path: Any) -> Any:
     path.assume(lambda: not waterfall.awaits_settlement(ctx, market), "no market awaits settlement")
     steps = (
         writing(waterfall.bear, lambda *_: 0), writing(waterfall.close_at_mark, lambda *_: iter(())),
-        writing(waterfall.seize_collateral_dust), opaque(waterfall.market_weights, lambda *_: []),
+        writing(waterfall.seize_collateral_dust), writing(waterfall.market_weights, lambda *_: []),
     )  # fmt: skip
     return accepted(world, ev.ResolveDefault("A"), *standings.stand_ins(), *steps, time=time).reason
 
@@ -730,7 +742,7 @@ def path_to_flat_settling(path: Any) -> Any:
     held, pool = standings.of("A", time=time), world.state.pools[POOL]
     path.assume(lambda: held.net_liquidation_value >= 0 or held.collateral <= pool.dust, "solvent, or no collateral")
     steps = (
-        opaque(waterfall.open_losses, lambda *_: []), writing(settlement.collect_loss, lambda *_: {}),
+        writing(waterfall.open_losses, lambda *_: []), writing(settlement.collect_loss, lambda *_: {}),
         writing(settlement.finish_collection), opaque(settlement.uncollectable, any_integer),
     )  # fmt: skip
     receipt = accepted(world, ev.SettlePosition("A", MARKET), *standings.stand_ins(), *steps, time=time)
@@ -758,7 +770,7 @@ def path_to_flat_claim(path: Any) -> Any:
     path.assume(lambda: state.markets[MARKET].status == MarketStatus.SETTLING, "settling")
     path.assume(lambda: state.settlements[MARKET].collected == True, "collected")  # noqa: E712
     path.assume(lambda: state.positions["A", MARKET].cost <= -1, "a claim")
-    receipt = accepted(world, ev.PayClaim("A", MARKET), opaque(settlement.cumulative_share, any_integer))
+    receipt = accepted(world, ev.PayClaim("A", MARKET), opaque(cumulative_share, any_integer))
     position = state.positions["A", MARKET]
     path.claim("flat", lambda: position.size == 0 and position.cost == 0)
     path.claim("not listed", lambda: MARKET not in state.accounts["A"].markets)

@@ -20,7 +20,14 @@ from clearspec.numerics import (
     TIME_MAX,
     divide_carry,
 )
-from clearspec.parameters import Aggregation, FeedParameters, FundingParameters, InterestForm, MarketKind, MarketParameters
+from clearspec.parameters import (
+    Aggregation,
+    FeedParameters,
+    FundingParameters,
+    InterestForm,
+    MarketKind,
+    MarketParameters,
+)
 from clearspec.state import Feed, Funding, MarketStatus, Position
 from clearspec.trading import settle_owed
 from clearspec_proofs.stand_ins import any_integer, opaque, standing_in, with_lemmas
@@ -130,7 +137,10 @@ def accrual_loses_nothing(path: Any) -> Any:
         path.claim("exact", lambda: charged == rate * price * elapsed)
         path.mark("within its bounds")
     path.claim("what else is kept", lambda: after.time == before.time and after.samples == ())
-    path.claim("haircuts stay", lambda: (after.haircut_long, after.haircut_short) == (before.haircut_long, before.haircut_short))
+    path.claim(
+        "haircuts stay",
+        lambda: (after.haircut_long, after.haircut_short) == (before.haircut_long, before.haircut_short),
+    )
     return after.index, after.carry
 
 
@@ -218,12 +228,20 @@ def accrual_bounded_by_the_cap(path: Any) -> Any:
 )
 def accruals_bounded_by_the_cap(path: Any) -> Any:
     """The step of an induction over the intervals, of whatever lengths; with none nothing has moved."""
-    cap, highest, seconds = path.atom("cap", 0, SCALE), path.atom("highest", 1, PRICE_MAX), path.atom("seconds so far", 0)
+    cap, highest, seconds = (
+        path.atom("cap", 0, SCALE),
+        path.atom("highest", 1, PRICE_MAX),
+        path.atom("seconds so far", 0),
+    )
     period, before = path.atom("period", 1, DURATION_MAX), record(path)
     divisor = SCALE * period
     moved = path.atom("moved so far")
     path.assume(lambda: -cap * highest * seconds <= moved <= cap * highest * seconds, "bounded so far")
-    rate, price, elapsed = cap - path.atom("below the cap", 0), highest - path.atom("below the highest", 0), path.atom("elapsed", 0)
+    rate, price, elapsed = (
+        cap - path.atom("below the cap", 0),
+        highest - path.atom("below the highest", 0),
+        path.atom("elapsed", 0),
+    )
     path.assume(lambda: rate >= -cap and price >= 1, "rate within the cap, a price")
     after = accrued(before, rate, price, elapsed, period)
     path.claim("a rate times a price", lambda: -cap * highest <= rate * price <= cap * highest)
@@ -365,7 +383,9 @@ def claim_refusal(path: Any, reason: ev.Reason, ctx: ev.Context) -> Any:
     elif reason == ev.Reason.FUNDING_NOT_DUE:
         path.claim("not due", lambda: passed < market.listing.parameters.funding.interval)
     else:
-        path.claim("stale", lambda: reason == ev.Reason.STALE_PRICE and (mark.price == 0 or ctx.time > mark.fresh_until))
+        path.claim(
+            "stale", lambda: reason == ev.Reason.STALE_PRICE and (mark.price == 0 or ctx.time > mark.fresh_until)
+        )
     return reason
 
 

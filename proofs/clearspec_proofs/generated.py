@@ -11,6 +11,8 @@ in ``proofs/mutants/equivalent.toml``, as equivalent with the reason, or as a ga
 from __future__ import annotations
 
 import argparse
+import ast
+import copy
 import inspect
 import json
 import sys
@@ -117,13 +119,21 @@ def executed_by(names: Sequence[str], jobs: int) -> dict[str, list[str]]:
 
 @cache
 def kernels() -> dict[str, Text]:
-    """Functions of the chapters that write nothing, by module and name: what computes amounts and answers."""
+    """Functions of the chapters that write nothing and compute amounts and answers, by module and name.
+
+    Checks that give nothing and only reject are no kernels.
+    """
     chapters = set(CHAPTERS.values()) - {"invariants", "events"}
     return {
         f"{text.module}.{text.function.__qualname__}": text
         for text in reference()
-        if text.module in chapters and not writes(text.function)
+        if text.module in chapters and not writes(text.function) and _answers(text.tree)
     }
+
+
+def _answers(tree: ast.FunctionDef) -> bool:
+    """Whether a function gives something."""
+    return tree.returns is not None and ast.unparse(tree.returns) != "None"
 
 
 def mutants_of(kernel: str) -> list[Mutant]:
@@ -132,7 +142,8 @@ def mutants_of(kernel: str) -> list[Mutant]:
     digest = sha256(inspect.getsource(text.function).encode()).hexdigest()[:12]
     count: Counter[str] = Counter()
     found = []
-    for change in changes(text.tree):
+    tree = ast.increment_lineno(copy.deepcopy(text.tree), text.first - 1)
+    for change in changes(tree):
         count[change.operator] += 1
         found.append(Mutant(f"{kernel}/{change.operator}-{count[change.operator]}", kernel, change, digest))
     return found
@@ -222,7 +233,8 @@ def score(counts: Counter[Fate]) -> float:
 
 def tallies(records: Sequence[dict[str, Any]], key: Callable[[dict[str, Any]], str]) -> dict[str, Counter[Fate]]:
     """Fates by chapter, or by whatever ``key`` gives."""
-    survivors, found = read_survivors(), {}
+    survivors = read_survivors()
+    found: dict[str, Counter[Fate]] = {}
     for record in records:
         found.setdefault(key(record), Counter())[fate_of(record, survivors)] += 1
     return dict(sorted(found.items()))

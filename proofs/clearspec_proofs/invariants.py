@@ -26,12 +26,13 @@ from clearspec import (
 from clearspec import events as ev
 from clearspec import parameters as par
 from clearspec.ledger import Kind, balance, house, post, user
-from clearspec.numerics import NOTIONAL_MAX, PRICE_MAX, SCALE, SIZE_MAX, TIME_MAX, notional
+from clearspec.numerics import DURATION_MAX, NOTIONAL_MAX, PRICE_MAX, SCALE, SIZE_MAX, TIME_MAX, notional
 from clearspec.parameters import Layer, MarketKind
 from clearspec.state import Feed, Position, State
 from clearspec_proofs.books import Books, Known
 from clearspec_proofs.claims import ALWAYS, envelope, view
 from clearspec_proofs.sound import (
+    ANY_TIME,
     BEFORE,
     CLAIM,
     CLOSED,
@@ -61,11 +62,10 @@ from clearspec_proofs.stand_ins import (
     opaque,
     passing,
     standing_in,
-    with_lemmas,
 )
 from clearspec_proofs.theorems import Strength, theorem
 from clearspec_proofs.unknown import Unknown
-from clearspec_proofs.world import CASH, COIN, FEED, MARKET, POOL, shape_of, symbolic
+from clearspec_proofs.world import CASH, COIN, FEED, MARKET, POOL, same, shape_of, symbolic
 
 ALL = tuple(f"INV-{number}" for number in range(1, 13))
 EVERY = tuple(entry.id for entry in ALWAYS)
@@ -203,7 +203,7 @@ def one_market(path: Any, *phases: str, **more: Any) -> Books:
     return world
 
 
-def timed_market(path: Any) -> Books:
+def timed_market(path: Any, **more: Any) -> Books:
     """A market that never expires, before its window, inside it, or in another phase."""
     world = Books(path)
     world.feed(markets=(MARKET,))
@@ -212,7 +212,7 @@ def timed_market(path: Any) -> Books:
     if moment == OTHER:
         world.market(phase=OTHER)
     else:
-        world.market(time=moment)
+        world.market(time=moment, **more)
     return world
 
 
@@ -410,17 +410,15 @@ def admitted_parameters(path: Any) -> Any:
     world.feed()
     world.pool()
     terms, time = new_listing(world, "listed"), path.atom("time", 0, TIME_MAX)
-    lowest = terms.parameters.margin.tiers[0].maintenance
-    maintenance = path.atom("maintenance in force", 1, SCALE)
-    given(path, maintenance <= lowest, "range")
+    lowest, before = terms.parameters.margin.tiers[0].maintenance, path.atom("maintenance before", 1, SCALE)
     kernels = (par.tier_violations, par.gap_violations, par.gains_haircut_violations)
     with standing_in(path, holding(path), *without_violations(*kernels)):
         new = listing.new_listing_violations(world.state, terms, time)
-        changed = listing.listing_violations(world.state, terms, maintenance)
+        changed = listing.listing_violations(world.state, terms, min(before, lowest))
     if not new and not changed:
         path.mark("admitted")
         feed = world.state.feeds[FEED].parameters
-        for fact in (*envelope(terms, lowest, feed), *expiries(terms, time), *envelope(terms, maintenance, feed)):
+        for fact in (*envelope(terms, lowest, feed), *envelope(terms, before, feed), *expiries(terms, time)):
             path.claim("supposed of parameters", lambda fact=fact: fact)
     return len(new), len(changed)
 
@@ -484,11 +482,13 @@ def compared(path: Any, record: Any, name: str) -> Any:
     return kind(**{item: getattr(record, item) for item, _, _ in shape_of(type(record))})
 
 
-def new_parameters(world: Books, current: Any) -> Any:
+def new_parameters(world: Books, current: Any, window: Any) -> Any:
     """Parameters of which it is open which are those of before."""
     terms = new_listing(world, "changed").parameters
     tiers = (compared(world.path, terms.margin.tiers[0], "the same tiers"),)
-    window = current.settlement_window if world.either("the same window") else terms.settlement_window
+    if window is None:
+        window = terms.settlement_window
+        world.path.assume(lambda: window != current.settlement_window, "range")
     return replace(
         terms,
         margin=replace(terms.margin, tiers=tiers),
@@ -499,22 +499,65 @@ def new_parameters(world: Books, current: Any) -> Any:
 
 @inductive("set_parameters", "A change of parameters keeps every invariant.")
 def set_parameters(path: Any) -> Any:
-    """Parameters in range; others are rejected before, as in ``list_market``."""
-    world = timed_market(path)
-    action = ev.SetParameters(a_market(world), new_parameters(world, world.state.markets[MARKET].listing.parameters))
+    """Parameters in range (others are rejected before, as in ``list_market``), with the same settlement window or not."""
+    world = Books(path)
+    world.feed(markets=(MARKET,))
+    world.pool()
+    case = world.one_of("case", "same window", "another, no expiry", "another, an expiry", "not open", "unknown")
+    moment = {"another, no expiry": NEVER, "another, an expiry": BEFORE}.get(case, ANY_TIME)
+    world.market(phase=OTHER if case == "not open" else OPEN, time=moment, bare=True)
+    current = world.state.markets[MARKET].listing.parameters
+    window = None if case.startswith("another") else current.settlement_window
+    action = ev.SetParameters(NOWHERE if case == "unknown" else MARKET, new_parameters(world, current, window))
 
-    def then(feed: Any, terms: Any, lowest: Any) -> None:
-        for fact in envelope(terms, lowest, feed):
-            given(path, fact, "range (envelope)")
+    def then(feed: Any, terms: Any, _: Any) -> None:
+        for table in (terms.parameters.margin.tiers, current.margin.tiers):
+            for fact in envelope(terms, table[0].maintenance, feed):
+                given(path, fact, "range (envelope)")
 
     passes = admitted(world, listing.listing_violations, then)
-    return world.keeps_invariants(action, passes, with_lemmas(listing.rescale, carry_rescaled)).reason
+    return world.keeps_invariants(action, passes, rescaled(world), opaque(oracle.is_fresh, any_bool)).reason
 
 
-def carry_rescaled(path: Any, _: Any, ctx: Any, market: str, before: Any, after: Any) -> None:
-    """A remainder below its divisor is below the new one after rescaling."""
-    carry = ctx.state.fundings[market].carry
-    path.claim("carry below its divisor", lambda: carry < SCALE * after.funding.period)
+@inductive(
+    "rescale",
+    "Rescaling keeps a carried remainder below its divisor when the period changes, and writes nothing but it and the "
+    "smoothing state of the mark.",
+    "FUND-7",
+    "INV-9",
+    mark="done",
+)
+def rescale(path: Any) -> Any:
+    """From any period to any."""
+    world = Books(path)
+    world.feed()
+    world.pool()
+    world.market(bare=True)
+    before, after = world.state.markets[MARKET].listing.parameters, new_listing(world, "changed").parameters
+    world.begin()
+    fundings, marks = world.state.fundings[MARKET], world.state.marks[MARKET]
+    listing.rescale(world.moment(), MARKET, before, after)
+    path.mark("done")
+    carry, basis = world.state.fundings[MARKET].carry, world.state.marks[MARKET].basis_sum
+    path.claim("not negative", lambda: carry >= 0)
+    path.claim("below its divisor", lambda: carry < SCALE * after.funding.period)
+    kept = (replace(fundings, carry=carry), replace(marks, basis_sum=basis))
+    path.claim("nothing else", lambda: same(kept, (world.state.fundings[MARKET], world.state.marks[MARKET])))
+    changed = {("fundings", MARKET), ("marks", MARKET)}
+    path.claim("no other record", lambda: set(world.before.changed(world.state)) <= changed)
+    return carry, basis
+
+
+def rescaled(world: Books) -> StandIn:
+    """What is carried is rescaled."""
+
+    def result(ctx: Any, market: str, _: Any, after: Any) -> None:
+        state, carry = ctx.state, world.path.fresh("carry", 0, SCALE * DURATION_MAX)
+        given(world.path, carry < SCALE * after.funding.period, "range of what is carried")
+        state.fundings.put(market, replace(state.fundings[market], carry=carry))
+        state.marks.put(market, replace(state.marks[market], basis_sum=world.path.fresh("basis_sum")))
+
+    return StandIn(listing.rescale, "invariants.rescale", lambda _: result)
 
 
 @inductive("set_status", "A change of status keeps every invariant.")
@@ -529,6 +572,231 @@ def delist(path: Any) -> Any:
     """Without expiry, before the window and inside it."""
     world = timed_market(path)
     return world.keeps_invariants(world.action(ev.Delist, market=a_market(world))).reason
+
+
+
+# Trading
+
+
+@inductive("novate", "A novation in an open market keeps every invariant but the range of sizes.", mark="done")
+def novate(path: Any) -> Any:
+    """The range of sizes is what the caps of a trade keep, or that one side reduces its position."""
+    world, call = novation(path, *(LONG, SHORT, FLAT))
+    return world.call(call, FILLED, names=("A", "B"), but=SIZES)
+
+
+def novation(path: Any, *kinds: str) -> tuple[Books, Part]:
+    """A market, two accounts and a novation of any lots at any price between them."""
+    world = Books(path)
+    world.feed(markets=(MARKET,))
+    world.pool()
+    world.market()
+    for account in "AB":
+        world.account(account, **{MARKET: world.one_of(f"{account} holds", *kinds)})
+    lots, price = path.atom("lots", 1, SIZE_MAX), path.atom("price", 1, PRICE_MAX)
+    given(path, world.state.marks[MARKET].price >= 1, "a market with a mark")
+    return world, lambda: trading.novate(world.moment(), "A", "B", MARKET, lots, price)
+
+
+@inductive(
+    "novate-reducing",
+    "A novation by which one side reduces its position keeps sizes and open interest in range.",
+    "INV-9",
+    mark="done",
+)
+def novate_reducing(path: Any) -> Any:
+    """Open interest does not grow, and no position is larger than it."""
+    world = Books(path)
+    world.feed(markets=(MARKET,))
+    world.pool()
+    world.market()
+    side = world.one_of("A holds", LONG, SHORT)
+    world.account("A", **{MARKET: side})
+    world.account("B", **{MARKET: world.one_of("B holds", LONG, SHORT, FLAT)})
+    lots, price = path.atom("lots", 1, SIZE_MAX), path.atom("price", 1, PRICE_MAX)
+    size = world.state.positions["A", MARKET].size
+    given(path, lots <= (size if side == LONG else -size), "one side reduces")
+    parties = ("B", "A") if side == LONG else ("A", "B")
+
+    def call() -> None:
+        before = world.state.open_interest[MARKET]
+        trading.novate(world.moment(), *parties, MARKET, lots, price)
+        bounded_by(world, before)
+
+    return world.call(call, FILLED, names=("A", "B"), but=tuple(name for name in EVERY if name not in SIZES))
+
+
+def bounded_by(world: Books, cap: Any) -> None:
+    """Lemmas: open interest and its notional are at most those of a cap."""
+    interest, top = world.state.open_interest[MARKET], world.state.feeds[FEED].parameters.max_price
+    lemma(world.path, "open interest within its cap", lambda: interest <= cap)
+    lemma(world.path, "its notional too", lambda: interest * top <= cap * top)
+
+
+def novated(world: Books, reducing: str = "") -> StandIn:
+    """Lots are novated; ``reducing``: they reduce the position of this account."""
+    grounds = "invariants.novate, invariants.novate-reducing" if reducing else "invariants.novate"
+    return world.kept(
+        trading.novate, grounds, lambda _, *arguments: claim_novation(world, reducing, *arguments)
+    )  # fmt: skip
+
+
+def claim_novation(world: Books, reducing: str, buyer: str, seller: str, market: str, size: Any, price: Any) -> Any:
+    """What the theorems require of a novation; sizes before and after are any."""
+    path, state = world.path, world.state
+    path.claim("two accounts", lambda: buyer != seller)
+    path.claim("novated lots are positive", lambda: 1 <= size <= SIZE_MAX)
+    path.claim("the price is in range", lambda: 1 <= price <= PRICE_MAX)
+    path.claim("the market is open", lambda: state.markets[market].status in TRADED)
+    path.claim("it has a mark", lambda: state.marks[market].price >= 1)
+    if reducing:
+        held = state.positions[reducing, market].size
+        path.claim("one side reduces", lambda: size <= (held if reducing == seller else -held))
+    world.named |= {buyer, seller}
+    return tuple((path.fresh("start"), path.fresh("end")) for _ in "AB")
+
+
+@inductive("charge_fees", "Fees keep every invariant.", mark="done")
+def charge_fees(path: Any) -> Any:
+    """With parameters inside the envelope: the rebate is covered."""
+    world = Books(path)
+    world.feed(markets=(MARKET,))
+    world.pool()
+    world.market(bare=True)
+    for account in "AB":
+        world.account(account)
+    market, value = world.state.markets[MARKET], path.atom("value", 0, NOTIONAL_MAX)
+    call = lambda: trading.charge_fees(world.moment(), market, "A", "B", value)  # noqa: E731
+    return world.call(call, fees_conserved(), names=("A", "B"))
+
+
+def fees_charged(world: Books) -> StandIn:
+    """Fees are charged."""
+
+    def result(_: Any, __: Any, taker: str, maker: str, value: Any) -> Any:
+        world.path.claim("fees of a notional", lambda: value >= 0)
+        world.named |= {taker, maker}
+        return world.path.fresh("taker fee"), world.path.fresh("maker fee")
+
+    return world.kept(trading.charge_fees, "invariants.charge_fees", result)
+
+
+@inductive("trade", "A trade keeps every invariant.")
+def trade(path: Any) -> Any:
+    """Novation and fees keep them; nothing else is written. The range of sizes is ``invariants.trade:sizes``."""
+    world = one_market(path, OPEN, OTHER, bare=True)
+    for account in "AB":
+        world.account(account)
+    checks = (trading.require_caps, trading.require_open_interest, trading.require_balance_limit)
+    opaques = (margin.fill_allowed, trading.reduces, trading.no_worse_than_mark, trading.within_band)
+    stand_ins = (
+        STANDING, novated(world), fees_charged(world), *(opaque(test, any_bool) for test in opaques),
+        *map(passing, checks),
+    )  # fmt: skip
+    seller = world.one_of("seller", "B", "A", NOBODY)
+    action = world.action(ev.Trade, market=a_market(world), buyer="A", seller=seller)
+    return world.keeps_invariants(action, *stand_ins).reason
+
+
+@inductive("trade:sizes", "A trade that stays within the cap of open interest keeps sizes in range.", "INV-9", mark="done")
+def trade_sizes(path: Any) -> Any:
+    """With the real check of the cap after the real novation: no position is larger than open interest."""
+    world, call = novation(path, LONG, SHORT, FLAT)
+    market = world.state.markets[MARKET]
+    limits = market.listing.parameters.trading
+
+    def capped() -> None:
+        before = world.state.open_interest[MARKET]
+        call()
+        trading.require_open_interest(world.moment(), market, before, limits)
+        grew = world.state.open_interest[MARKET] > before
+        bounded_by(world, limits.max_open_interest if grew else before)
+
+    try:
+        world.call(capped, FILLED, names=("A", "B"), but=tuple(name for name in EVERY if name not in SIZES))
+    except ev.Rejected as rejected:
+        return rejected.reason
+    return None
+
+
+# Liquidation
+
+
+@inductive("closable_size", "What a liquidation may close is at least a lot and at most the position.", "LIQ-3", mark="done")
+def closable_size(path: Any) -> Any:
+    """Of an account below maintenance; at the lower maintenance while a ramp runs."""
+    world = Books(path)
+    world.feed()
+    world.pool()
+    world.market(bare=True)
+    size, price = path.atom("size", 1, SIZE_MAX), path.atom("price", 1, PRICE_MAX)
+    account, time = any_standing(path, "account"), path.atom("time", 0, TIME_MAX)
+    given(path, account.margin_equity < account.maintenance, "below maintenance")
+    with standing_in(path, opaque(liquidation.is_critical, any_bool)):
+        closable = liquidation.closable_size(size, price, account, world.state.markets[MARKET], time)
+    path.mark("done")
+    path.claim("at most the position", lambda: closable <= size)
+    path.claim("at least a lot", lambda: closable >= 1)
+    return closable
+
+
+@inductive("pay_penalty", "A penalty keeps every invariant.", mark="done")
+def pay_penalty(path: Any) -> Any:
+    """Of any amount that is not negative, at any standing."""
+    world = Books(path)
+    world.feed(markets=(MARKET,))
+    world.pool()
+    world.market(bare=True)
+    for account in "AB":
+        world.account(account)
+    market, value = world.state.markets[MARKET], path.atom("value", 0, NOTIONAL_MAX)
+    action = ev.Liquidate("A", "B", MARKET, path.atom("size", 1, SIZE_MAX))
+    before = any_standing(path, "before")
+    given(path, before.notional >= 1, "a position is held")
+    penalty = StandIn(
+        liquidation.penalty_for, "liquidation.penalty-bounded", lambda _: lambda *__: path.fresh("penalty", 0)
+    )
+    call = lambda: liquidation.pay_penalty(world.moment(), market, action, value, before)  # noqa: E731
+    return world.call(call, penalty, names=("A", "B"))
+
+
+def penalty_paid(world: Books) -> StandIn:
+    """A penalty is paid."""
+
+    def result(_: Any, __: Any, action: Any, value: Any, ___: Any) -> dict[str, Any]:
+        world.path.claim("a penalty on a notional", lambda: value >= 0)
+        world.named |= {action.account, action.liquidator}
+        return {}
+
+    return world.kept(liquidation.pay_penalty, "invariants.pay_penalty", result)
+
+
+def closable(path: Any) -> StandIn:
+    """At least a lot and at most the position."""
+
+    def result(size: Any, _: Any, account: Any, *__: Any) -> Any:
+        path.claim("below maintenance", lambda: account.margin_equity < account.maintenance)
+        made = path.fresh("closable", 1)
+        given(path, made <= size, "at most the position")
+        return made
+
+    return StandIn(liquidation.closable_size, "invariants.closable_size", lambda _: result)
+
+
+@inductive("liquidate", "A liquidation keeps every invariant.")
+def liquidate(path: Any) -> Any:
+    """Novation, by which the account reduces its position, and penalty keep them; nothing else is written."""
+    world = one_market(path, OPEN, OTHER, bare=True)
+    kinds = (LONG, SHORT, FLAT) if world.phases[MARKET] == OPEN else ()
+    world.account("A", **({MARKET: world.one_of("A holds", *kinds)} if kinds else {}))
+    world.account("B")
+    stand_ins = (
+        STANDING, novated(world, "A"), penalty_paid(world), closable(path), opaque(liquidation.may_act_for, any_bool),
+        opaque(trading.reduces, any_bool), passing(liquidation.require_able),
+    )  # fmt: skip
+    liquidator = world.one_of("liquidator", "B", "A", NOBODY)
+    action = world.action(ev.Liquidate, market=a_market(world), account="A", liquidator=liquidator)
+    return world.keeps_invariants(action, *stand_ins).reason
 
 
 def fees_conserved() -> StandIn:

@@ -75,11 +75,16 @@ def negative_posting_turned_round(path: Any) -> Any:
 
 
 def pool_of_all_kinds(path: Any) -> World:
-    """A pool with every kind of ledger account; all users but one, and all markets but one, are a rest each."""
+    """A pool with every kind of ledger account; all users but one, and all markets but one, are a rest each.
+
+    The rest of the users is what INV-1 leaves for it.
+    """
     world = World(path)
     world.pool()
     world.balance(user(CASH, POOL, "A"))
     world.balance(clearing(CASH, POOL, MARKET))
+    balances, rest = world.state.balances, user(CASH, POOL, REST)
+    balances.put(rest, -sum(amount for key, amount in balances.items() if key != rest))
     return world
 
 
@@ -100,7 +105,7 @@ def custody_of_users_complements_funds(path: Any) -> Any:
     """What users take out is not the funds' money."""
     world = pool_of_all_kinds(path)
     state = world.state
-    world.assume_invariants("INV-1")
+    path.claim("INV-1", lambda: dict(world.invariants(state))["INV-1"]())
     held, loss = custody_held(state, CASH, POOL), uncovered_loss(state, POOL)
     funds = sum(balance(state, house(CASH, POOL, kind)) for kind in FUNDS)
     path.claim("custody held", lambda: held + balance(state, house(CASH, POOL, Kind.CUSTODY)) == 0)

@@ -18,6 +18,7 @@ from clearspec.margin import (
     collateral_values,
     counted_profit,
     exposure,
+    fill_allowed,
     has_initial_margin,
     index_value,
     is_critical,
@@ -44,7 +45,6 @@ from clearspec.numerics import (
     POSITIONS_MAX,
     PRICE_MAX,
     PROFIT_MAX,
-    RATIO_MAX,
     SCALE,
     SIZE_MAX,
     TIERS_MAX,
@@ -53,10 +53,11 @@ from clearspec.numerics import (
 )
 from clearspec.oracle import worst_price
 from clearspec.parameters import CollateralTerms, FeedParameters, MarginParameters, PoolParameters, Tier, ramped
-from clearspec.state import Account, Feed, Market, Position, Settlement
-from clearspec_proofs.stand_ins import StandIn, any_integer, opaque, standing_in, with_lemmas
+from clearspec.state import Account, Feed, Mark, Market, Position, Settlement
+from clearspec_proofs.stand_ins import OPAQUE, StandIn, any_integer, opaque, standing_in, with_lemmas
+from clearspec_proofs.standings import remembered
 from clearspec_proofs.theorems import Strength, theorem
-from clearspec_proofs.widths import REQUIREMENT_MAX, fits, in_128_bits, wide_standing
+from clearspec_proofs.widths import REQUIREMENT_MAX, WORTH_MAX, fits, in_128_bits, wide_standing
 from clearspec_proofs.world import CASH, MARKET, POOL, World, symbolic
 
 KINDS = ("initial", "maintenance")
@@ -212,6 +213,15 @@ def tiered_does_not_jump(path: Any) -> Any:
     return low, high
 
 
+def charge(value: Any, tiers: Sequence[Tier], kind: str) -> Any:
+    """What a notional is charged before rounding."""
+    lower, total = 0, 0
+    for tier in tiers:
+        total += max(0, min(value, tier.upper) - lower) * getattr(tier, kind)
+        lower = tier.upper
+    return total
+
+
 @theorem(
     "one-position-needs-what-its-parts-need",
     "A position needs at least what two parts of it on the same side need in two accounts, less one atom of rounding "
@@ -221,14 +231,15 @@ def tiered_does_not_jump(path: Any) -> Any:
     strength=Strength.BOUNDED,
 )
 def requirement_is_superadditive(path: Any) -> Any:
-    """The reverse does not hold: with tiers two accounts need less than one."""
-    made = Table(path, picked(path, "tiers", 1, 2, 3), "smaller", "larger", "both")
-    tiers, (smaller, larger, both) = made.rising(), made.values
-    path.assume(lambda: both == smaller + larger, "two parts")
+    """The reverse does not hold: with tiers two accounts need less than one. The table reaches both parts together."""
+    made = Table(path, picked(path, "tiers", 1, 2, 3), "smaller", "larger")
+    both = sum(made.values)
+    made.uppers[-1] += made.values[0]
+    tiers = made.rising()
     for kind in KINDS:
-        charges = [made.charged(tiers, place, kind) for place in range(3)]
-        path.claim(f"{kind} before rounding", lambda exact=charges: exact[0] + exact[1] <= exact[2])
-    one, other, joint = (tiered_requirement(value, tiers) for value in made.values)
+        parts, whole = sum(made.charged(tiers, place, kind) for place in range(2)), charge(both, tiers, kind)
+        path.claim(f"{kind} before rounding", lambda parts=parts, whole=whole: parts <= whole)
+    one, other, joint = (tiered_requirement(value, tiers) for value in (*made.values, both))
     path.claim("initial", lambda: one[0] + other[0] <= joint[0] + 1)
     path.claim("maintenance", lambda: one[1] + other[1] <= joint[1] + 1)
     return one, other, joint
@@ -245,14 +256,15 @@ def requirement_is_superadditive(path: Any) -> Any:
 def weight_is_a_ratio(path: Any) -> Any:
     """Bounds inside the envelope: the lower below the upper, or scaling off."""
     value, lower = path.atom("open interest", 0, NOTIONAL_MAX), path.atom("lower", 0, AMOUNT_MAX)
-    upper = lower + path.atom("width", 1, AMOUNT_MAX) if path.choice("scaling", True, False) == True else 0  # noqa: E712
+    scaling = path.choice("scaling", True, False) == True  # noqa: E712
+    upper = lower + path.atom("width", 1, AMOUNT_MAX) if scaling else 0
     weight = open_interest_weight(value, lower, upper)
     more = open_interest_weight(value + path.atom("more", 0, NOTIONAL_MAX), lower, upper)
     path.claim("within one", lambda: 0 <= weight <= SCALE)
     path.claim("monotone", lambda: weight <= more)
     if upper == 0 or value <= lower:
         path.claim("nothing", lambda: weight == 0)
-        path.mark("below" if type(upper) is not int else "off")
+        path.mark("below" if scaling else "off")
     elif value >= upper:
         path.claim("all", lambda: weight == SCALE)
         path.mark("above")
@@ -452,14 +464,24 @@ def pool_of(path: Any) -> World:
     return world
 
 
+def scaled(path: Any, market: Market) -> Market:
+    """The market with an open-interest scale inside the envelope where the real functions read it.
+
+    Where they stand in by their contracts a proof holds of any scale.
+    """
+    if path.stand_ins:
+        return market
+    parameters = market.listing.parameters
+    upper = parameters.margin.open_interest_lower + max(1, parameters.margin.open_interest_upper)
+    parameters = replace(parameters, margin=replace(parameters.margin, open_interest_upper=upper))
+    return replace(market, listing=replace(market.listing, parameters=parameters))
+
+
 def market_of(path: Any, world: World) -> tuple[Market, Any]:
-    """A market inside the envelope, as far as margin asks for it, and a time that is not before its last change."""
+    """A market with a ramp that may run, and a time that is not before it began."""
     world.market()
     market = world.state.markets[MARKET]
-    parameters = market.listing.parameters
-    parameters = replace(parameters, margin=replace(parameters.margin, **scale_of(path)))
-    ends = market.ramp_start + path.atom("ramp", 0, DURATION_MAX)
-    market = replace(market, listing=replace(market.listing, parameters=parameters), ramp_end=ends)
+    market = scaled(path, replace(market, ramp_end=market.ramp_start + path.atom("ramp", 0, DURATION_MAX)))
     world.state.markets.put(MARKET, market)
     return market, market.ramp_start + path.atom("since the ramp began", 0, TIME_MAX)
 
@@ -522,6 +544,8 @@ def holder(path: Any, collateral: tuple[str, ...] = ()) -> tuple[World, ev.Conte
     world.pool(collateral=collateral)
     _, time = market_of(path, world)
     world.account("A", markets=(MARKET,))
+    for asset in collateral:
+        world.state.balances.put(user(asset, POOL, "A"), path.atom(f"A holds {asset}", 0, AMOUNT_MAX))
     world.state.positions.put(("A", MARKET), symbolic(path, Position, "position"))
     settlement = replace(world.state.settlements[MARKET], claims=path.atom("all claims", 1))
     world.state.settlements.put(MARKET, settlement)
@@ -537,7 +561,7 @@ def holder(path: Any, collateral: tuple[str, ...] = ()) -> tuple[World, ev.Conte
 )
 def stale_position_worth_no_more(path: Any) -> Any:
     """Long and short alike."""
-    world, ctx = holder(path)
+    world, _ = holder(path)
     mark, market = world.state.marks[MARKET], world.state.markets[MARKET]
     size, overdue = path.atom("size", -SIZE_MAX, SIZE_MAX), path.atom("overdue", 0, TIME_MAX)
     rules = market.listing.parameters.mark
@@ -585,9 +609,7 @@ def claims_paid_by_one_factor(path: Any) -> Any:
 
 
 PARTS = "margin.a-position-counts-what-it-owes, margin.a-claim-needs-no-margin"
-REQUIREMENTS = StandIn(
-    requirements, "margin.requirements-ordered", lambda path: lambda *_: any_requirements(path)
-)
+REQUIREMENTS = StandIn(requirements, "margin.requirements-ordered", lambda path: lambda *_: any_requirements(path))
 
 
 def any_requirements(path: Any) -> tuple[Any, Any]:
@@ -603,8 +625,8 @@ PENALTY = StandIn(
 
 @theorem(
     "a-position-counts-what-it-owes",
-    "An open position's result at mark is size x mark less cost, funding owed and haircut owed; its unrealised result is "
-    "that, less the age penalty where the mark is stale, and never above it; maintenance is at most initial.",
+    "An open position's result at mark is size x mark less cost, funding owed and haircut owed; its unrealised result "
+    "is that, less the age penalty where the mark is stale, and never above it; maintenance is at most initial.",
     "MARG-5",
     "MARG-6",
     "FUND-6",
@@ -658,6 +680,19 @@ def part_of(path: Any, name: str) -> Exposure:
     return Exposure(at_risk, at_mark, initial, maintenance, path.atom(f"{name} notional", 0))
 
 
+def holder_of_many(path: Any, count: int) -> tuple[ev.Context, Account]:
+    """An account with as many positions; their markets are alike, which does not matter to opaque parts."""
+    world = pool_of(path)
+    state = world.state
+    _, time = market_of(path, world)
+    markets = tuple(f"M{number}" for number in range(count))
+    for market in markets:
+        state.positions.put(("A", market), Position(path.atom(f"{market} lots", 1, SIZE_MAX), 0, 0, 0))
+        for table in (state.markets, state.marks, state.fundings, state.open_interest, state.settlements):
+            dict.__setitem__(table, market, table[MARKET])
+    return ev.Context(state, time, "actor"), Account("A", "actor", POOL, markets, "")
+
+
 @theorem(
     "exposures-ordered",
     "An account's exposure is the sum of its positions' parts, each position once, for every number of positions that "
@@ -668,17 +703,14 @@ def part_of(path: Any, name: str) -> Exposure:
 def exposures_ordered(path: Any) -> Any:
     """The one fold; parts are opaque, so that it does not matter what they come to."""
     count = picked(path, "positions", *range(POSITIONS_MAX + 1))
-    markets = tuple(f"M{number}" for number in range(count))
-    world = World(path)
-    for market in markets:
-        world.state.positions.put(("A", market), Position(1, 0, 0, 0))
-    parts = {market: part_of(path, market) for market in markets}
+    ctx, account = holder_of_many(path, count)
+    parts = {market: part_of(path, market) for market in account.markets}
     stand_in = StandIn(position_exposure, PARTS, lambda _: lambda ctx, market, position: parts[market])
-    account = Account("A", "actor", POOL, markets, "")
     with standing_in(path, stand_in):
-        held = exposure(ev.Context(world.state, 0, "actor"), account)
+        held = exposure(ctx, account)
+        shown = [margin.position_exposure(ctx, market, ctx.state.positions["A", market]) for market in account.markets]
     for field in Exposure._fields:
-        whole = sum(getattr(part, field) for part in parts.values())
+        whole = sum(getattr(part, field) for part in shown)
         path.claim(f"sum of {field}", lambda field=field, whole=whole: getattr(held, field) == whole)
     path.claim("no better at risk", lambda: held.unrealised <= held.at_mark)
     path.claim("requirements", lambda: 0 <= held.maintenance <= held.initial)
@@ -819,9 +851,9 @@ EXPOSED = StandIn(exposure, "margin.exposures-ordered", lambda path: lambda *_: 
 
 @theorem(
     "two-equities",
-    "Margin equity is cash, collateral after haircut and unrealised result; net liquidation value is cash, collateral at "
-    "index and result at mark. Initial equity is at most margin equity, and that at most net liquidation value (up to "
-    "two collateral assets).",
+    "Margin equity is cash, collateral after haircut and unrealised result; net liquidation value is cash, collateral "
+    "at index and result at mark. Initial equity is at most margin equity, and that at most net liquidation value (up "
+    "to two collateral assets).",
     "MARG-9",
     strength=Strength.BOUNDED,
 )
@@ -840,6 +872,24 @@ def two_equities(path: Any) -> Any:
     return held
 
 
+def any_of(path: Any, *_: Any) -> Any:
+    """Any integer."""
+    return path.fresh("figure")
+
+
+def any_two(path: Any, *_: Any) -> tuple[Any, Any]:
+    """Any two integers."""
+    return path.fresh("figure"), path.fresh("figure")
+
+
+SAME = (
+    remembered(tiered_requirement, OPAQUE, any_two),
+    remembered(ramped, OPAQUE, any_of),
+    remembered(haircut_owed, OPAQUE, any_of),
+)
+"""Functions of their arguments alone: of the same arguments they give the same."""
+
+
 @theorem(
     "age-alone-defaults-nobody",
     "Net liquidation value and requirements do not change when time passes and nothing else does, unless a ramp runs.",
@@ -853,7 +903,8 @@ def age_alone_defaults_nobody(path: Any) -> Any:
     market = replace(world.state.markets[MARKET], ramp_end=0)
     world.state.markets.put(MARKET, market)
     later = ev.Context(world.state, ctx.time + path.atom("passed", 0, TIME_MAX), "actor")
-    with standing_in(path, opaque(collateral_price, any_integer), opaque(stale_penalty, any_integer), COUNTED):
+    aging = opaque(collateral_price, any_integer), opaque(stale_penalty, any_integer)
+    with standing_in(path, *aging, *SAME, remembered(scaled_initial, OPAQUE, any_of), COUNTED):
         now, then = standing(ctx, "A"), standing(later, "A")
     path.claim("net liquidation value", lambda: now.net_liquidation_value == then.net_liquidation_value)
     path.claim("maintenance", lambda: now.maintenance == then.maintenance)
@@ -873,7 +924,7 @@ def maintenance_is_own(path: Any) -> Any:
     """Else whoever inflates open interest between two own accounts could liquidate a stranger."""
     world, ctx = holder(path, ("ETH",))
     state = world.state
-    with standing_in(path, opaque(scaled_initial, any_integer), COUNTED):
+    with standing_in(path, opaque(scaled_initial, any_integer), *SAME, COUNTED):
         before = standing(ctx, "A")
         state.open_interest.put(MARKET, path.atom("open interest after", 0, SIZE_MAX))
         state.positions.put(("B", MARKET), symbolic(path, Position, "stranger"))
@@ -977,9 +1028,36 @@ def less_risk_adds_up(path: Any) -> Any:
 
 
 @theorem(
+    "a-fill-is-judged-by-where-it-began",
+    "A fill may stand if initial margin is held after it, or else if there is less risk than before the event, however "
+    "much the event has written; and the judgement changes nothing (of an account without positions before it).",
+    "MARG-10",
+    marks=("initial margin", "less risk", "refused"),
+)
+def fill_judged_by_where_it_began(path: Any) -> Any:
+    """Before is the state that the event found."""
+    _, ctx = holder(path)
+    ctx.state.accounts.put("A", replace(ctx.state.accounts["A"], markets=()))
+    key, after = user(CASH, POOL, "A"), account(path, "after")
+    ctx.state.commit()
+    before = standing(ctx, "A")
+    written = path.atom("written")
+    ctx.state.balances.put(key, written)
+    allowed = fill_allowed(ctx, "A", after)
+    path.claim("nothing is changed", lambda: balance(ctx.state, key) == written)
+    if has_initial_margin(after):
+        path.claim("may stand", lambda: allowed)
+        path.mark("initial margin")
+    else:
+        path.claim("as less risk", lambda: bool(allowed) == bool(reduces_risk(before, after)))
+        path.mark("less risk" if allowed else "refused")
+    return allowed
+
+
+@theorem(
     "profit-that-leaves-is-counted-least",
-    "With weight and cap for outflows at most those for new risk, withdrawal equity is at most initial equity, and that "
-    "at most margin equity; what unrealised profit adds to it is at most the cap for outflows.",
+    "With weight and cap for outflows at most those for new risk, withdrawal equity is at most initial equity, and "
+    "that at most margin equity; what unrealised profit adds to it is at most the cap for outflows.",
     "MARG-8",
     "MARG-11",
     "PARM-11",
@@ -1002,8 +1080,8 @@ def profit_that_leaves_counts_least(path: Any) -> Any:
 
 @theorem(
     "an-outflow-leaves-initial-margin",
-    "What passes as an outflow leaves margin equity of at least the initial requirement, the maintenance requirement and "
-    "the withdrawal margin's part of notional: the account is not liquidatable.",
+    "What passes as an outflow leaves margin equity of at least the initial requirement, the maintenance requirement "
+    "and the withdrawal margin's part of notional: the account is not liquidatable.",
     "MARG-11",
     "MARG-12",
     marks=("allowed", "refused"),
@@ -1027,8 +1105,8 @@ def outflow_leaves_initial_margin(path: Any) -> Any:
 
 @theorem(
     "critical-is-liquidatable",
-    "An account below critical health is liquidatable, whatever the ratio up to one (requirements up to 2^62); one that holds its initial margin "
-    "in initial equity is neither; at maintenance exactly it is not liquidatable.",
+    "An account below critical health is liquidatable, whatever the ratio up to one (requirements up to 2^62); one "
+    "that holds its initial margin in initial equity is neither; at maintenance exactly it is not liquidatable.",
     "MARG-10",
     "MARG-12",
     marks=("critical", "sound"),
@@ -1049,3 +1127,210 @@ def critical_is_liquidatable(path: Any) -> Any:
     else:
         path.claim("short of it", lambda: held.initial_equity < held.initial)
     return held.margin_equity
+
+
+@fits("tiered_requirement", "a notional up to 2^60 and eight tiers that ascend", "MARG-1", "PARM-7")
+def fits_tiered_requirement(path: Any) -> Any:
+    """Notional times ratio, summed over the tiers; slices up to 2^57 each are wider than any table's."""
+    in_128_bits(path)
+    made = Table(path, TIERS_MAX, "value")
+    ratios = [[path.atom(f"{kind} {number}", 1, SCALE) for kind in KINDS] for number in range(TIERS_MAX)]
+    tiers = tuple(Tier(upper, *pair) for upper, pair in zip(made.uppers, ratios, strict=True))
+    return tiered_requirement(made.values[0], tiers)
+
+
+@fits("open_interest_weight", "open interest worth up to 2^56 and bounds inside the envelope", "MARG-2", "PARM-9")
+def fits_open_interest_weight(path: Any) -> Any:
+    """Difference of notionals times scale."""
+    in_128_bits(path)
+    lower, value = path.atom("lower", 0, AMOUNT_MAX), path.atom("open interest", 0, NOTIONAL_MAX)
+    return open_interest_weight(value, lower, lower + path.atom("width", 1, AMOUNT_MAX))
+
+
+@fits("size_ratio", "a size, a slope and a unit in range", "MARG-3")
+def fits_size_ratio(path: Any) -> Any:
+    """Size times slope."""
+    in_128_bits(path)
+    return size_ratio(path.atom("size", 0, SIZE_MAX), path.atom("slope", 0, SCALE), path.atom("unit", 1, SIZE_MAX))
+
+
+@fits("scaled_initial", "a notional up to 2^56, a tiered requirement within it and parameters in range", "MARG-4")
+def fits_scaled_initial(path: Any) -> Any:
+    """Requirement times multiplier, notional times ratio."""
+    in_128_bits(path)
+    value, size = path.atom("value", 0, NOTIONAL_MAX), path.atom("size", 0, SIZE_MAX)
+    tiered, interest = path.atom("tiered", 0, NOTIONAL_MAX), path.atom("open interest", 0, NOTIONAL_MAX)
+    with standing_in(path, *RATIOS):
+        return scaled_initial(value, tiered, size, interest, margin_of(path))
+
+
+BOUNDED = (
+    StandIn(
+        tiered_requirement,
+        "margin.tiered-requirements-are-within-the-notional",
+        lambda path: lambda *_: (path.fresh("tiered", 0, NOTIONAL_MAX), path.fresh("maintenance", 0, NOTIONAL_MAX)),
+    ),
+    StandIn(
+        scaled_initial,
+        "margin.scaling-raises-initial-margin-up-to-the-notional",
+        lambda path: lambda *_: path.fresh("scaled", 0, NOTIONAL_MAX),
+    ),
+)
+
+
+@fits("requirements", "a notional up to 2^56 and a ramp in range", "MARG-4", "PARM-13")
+def fits_requirements(path: Any) -> Any:
+    """Difference of requirements times seconds of a ramp."""
+    in_128_bits(path)
+    market, time = market_of(path, pool_of(path))
+    value, size = path.atom("value", 0, NOTIONAL_MAX), path.atom("size", 0, SIZE_MAX)
+    with standing_in(path, *BOUNDED):
+        return requirements(market, value, size, path.atom("open interest", 0, NOTIONAL_MAX), time)
+
+
+@fits("stale_penalty", "a mark, a size and times in range", "MARG-5")
+def fits_stale_penalty(path: Any) -> Any:
+    """Size times price times width."""
+    in_128_bits(path)
+    market, time = market_of(path, pool_of(path))
+    mark = symbolic(path, Mark, "mark")
+    return stale_penalty(mark, market, path.atom("size", -SIZE_MAX, SIZE_MAX), time)
+
+
+@fits("payable", "claims and a pot up to 2^58, what a market's positions can have won", "SETTLE-6")
+def fits_payable(path: Any) -> Any:
+    """Claim times pot."""
+    in_128_bits(path)
+    pot, claims = path.atom("pot", 0, 2**58), path.atom("claims", 1, 2**58)
+    return payable(path.atom("claim", 0, 2**58), symbolic(path, Settlement, "settlement", pot=pot, claims=claims))
+
+
+@fits("position_exposure", "an open position within INV-12 and indices within INV-9", "MARG-6", "INV-9", "INV-12")
+def fits_position_exposure(path: Any) -> Any:
+    """Nothing an open position comes to leaves 2^103; a claim is at most 2^58, by ``fits-128-bits:payable``."""
+    in_128_bits(path)
+    world, ctx = holder(path)
+    state = world.state
+    cost = path.atom("cost", -SIZE_MAX * PRICE_MAX, SIZE_MAX * PRICE_MAX)
+    position = replace(state.positions["A", MARKET], cost=cost)
+    path.assume(lambda: position.size != 0, "range of an open position")
+    penalty = StandIn(stale_penalty, "margin.fits-128-bits:stale_penalty", aged)
+    asked = StandIn(requirements, "margin.requirements-ordered", within_notional)
+    with standing_in(path, penalty, asked):
+        part = position_exposure(ctx, MARKET, position)
+    for figure in (part.unrealised, part.at_mark):
+        path.claim("within 2^103", lambda figure=figure: -(2**103) < figure < 2**103)
+    return part.unrealised
+
+
+def within_notional(path: Any) -> Any:
+    """Requirements of at most the notional of any position."""
+    return lambda *_: tuple(path.fresh(kind, 0, SIZE_MAX * PRICE_MAX) for kind in KINDS)
+
+
+def aged(path: Any) -> Any:
+    """An age penalty: at most the size times the mark."""
+    return lambda *_: path.fresh("age penalty", 0, SIZE_MAX * PRICE_MAX)
+
+
+@fits("exposure", "64 positions, each within 2^103 and its requirements within 2^56", "MARG-6")
+def fits_exposure(path: Any) -> Any:
+    """Sums over all the positions that an account may hold."""
+    in_128_bits(path)
+    ctx, account = holder_of_many(path, POSITIONS_MAX)
+
+    def part(path: Any) -> Any:
+        worth = [path.fresh(name, -(2**103), 2**103) for name in ("at risk", "at mark")]
+        return Exposure(*worth, *(path.fresh(name, 0, NOTIONAL_MAX) for name in ("initial", "maintenance", "notional")))
+
+    parts = StandIn(position_exposure, "margin.fits-128-bits:position_exposure", lambda path: lambda *_: part(path))
+    with standing_in(path, parts):
+        return exposure(ctx, account)
+
+
+@fits("index_value", "an amount up to 2^60, a price and a unit in range", "MARG-7")
+def fits_index_value(path: Any) -> Any:
+    """Amount times price."""
+    in_128_bits(path)
+    return index_value(
+        path.atom("amount", 0, AMOUNT_MAX), path.atom("price", 0, PRICE_MAX), path.atom("unit", 1, AMOUNT_MAX)
+    )
+
+
+@fits("collateral_price", "a feed, terms and times in range", "MARG-7", "ORCL-9")
+def fits_collateral_price(path: Any) -> Any:
+    """Rate times age, price times width."""
+    in_128_bits(path)
+    ctx, _, terms = collateral_of(path)
+    return collateral_price(ctx, terms)
+
+
+@fits("collateral_values", "a holding up to 2^60, the cap of a pool, and terms in range", "MARG-7")
+def fits_collateral_values(path: Any) -> Any:
+    """Worth up to 2^96 times one less haircut."""
+    in_128_bits(path)
+    ctx, pool, terms = collateral_of(path)
+    ctx.state.balances.put(user("ETH", POOL, "A"), path.atom("holding", 0, AMOUNT_MAX))
+    price = path.atom("price", 0, PRICE_MAX)
+    with standing_in(path, StandIn(collateral_price, PRICES, lambda _: lambda *__: price)):
+        return collateral_values(ctx, pool, terms, "A")
+
+
+@fits("counted_profit", "any result, a weight and a cap in range", "MARG-8")
+def fits_counted_profit(path: Any) -> Any:
+    """A clamped profit times its weight."""
+    in_128_bits(path)
+    result = path.atom("unrealised", -WORTH_MAX, WORTH_MAX)
+    return counted_profit(result, path.atom("weight", 0, SCALE), path.atom("cap", 0, AMOUNT_MAX))
+
+
+@fits(
+    "standing", "an exposure within 2^109, 16 collateral assets within 2^96 each and a balance within 2^111", "MARG-9"
+)
+def fits_standing(path: Any) -> Any:
+    """Nothing that an account is worth leaves 2^112; its positions are one opaque exposure."""
+    in_128_bits(path)
+    assets = tuple(f"C{number}" for number in range(16))
+    _, ctx = holder(path, assets)
+    ctx.state.balances.put(user(CASH, POOL, "A"), path.atom("cash", -(2**111), 2**111))
+    ctx.state.accounts.put("A", replace(ctx.state.accounts["A"], markets=()))
+
+    def values(path: Any) -> Any:
+        return lambda *_: (path.fresh("counted", 0, 2**96), path.fresh("at index", 0, 2**96))
+
+    def whole(path: Any) -> Any:
+        worth = [path.fresh(name, -(2**109), 2**109) for name in ("at risk", "at mark")]
+        parts = [path.fresh(name, 0, REQUIREMENT_MAX) for name in ("initial", "maintenance", "notional")]
+        return Exposure(*worth, *parts)
+
+    stand_ins = (
+        StandIn(collateral_values, "margin.fits-128-bits:collateral_values", values),
+        StandIn(exposure, "margin.fits-128-bits:exposure", lambda path: lambda *_: whole(path)),
+    )
+    with standing_in(path, *stand_ins):
+        held = standing(ctx, "A")
+    for name, figure in zip(Standing._fields, held, strict=True):
+        path.claim(f"{name} within 2^112", lambda figure=figure: -WORTH_MAX <= figure <= WORTH_MAX)
+    return held
+
+
+@fits("reduces_risk", "any standings, requirements up to 2^62", "MARG-10")
+def fits_reduces_risk(path: Any) -> Any:
+    """Clamped equity times requirement."""
+    in_128_bits(path)
+    return reduces_risk(wide_standing(path, "before"), wide_standing(path, "after"))
+
+
+@fits("outflow_allowed", "any standing, notional up to 2^62", "MARG-11")
+def fits_outflow_allowed(path: Any) -> Any:
+    """Notional of an account times the withdrawal margin."""
+    in_128_bits(path)
+    pool = pool_of(path).state.pools[POOL]
+    return outflow_allowed(wide_standing(path, "account"), pool)
+
+
+@fits("is_critical", "any standing, requirements up to 2^62", "MARG-12")
+def fits_is_critical(path: Any) -> Any:
+    """Clamped equity times scale, requirement times ratio."""
+    in_128_bits(path)
+    return is_critical(wide_standing(path, "account"), path.atom("critical health", 0, SCALE))

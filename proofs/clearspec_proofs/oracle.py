@@ -562,6 +562,9 @@ def twap_between_prices(path: Any) -> Any:
     path.claim("covered", lambda: after.accrued_time == min(ctx.time, listing.expiry))
     path.claim("accrued at the least", lambda: covered * low <= after.accrued)
     path.claim("accrued at the most", lambda: after.accrued <= covered * high)
+    total = after.accrued + feed.index * (listing.expiry - after.accrued_time)
+    window = listing.parameters.settlement_window
+    path.claim("rounded down", lambda: index * window <= total < (index + 1) * window)
     path.claim("at least the lowest", lambda: low <= index)
     path.claim("at most the highest", lambda: index <= high)
     path.mark("inside")
@@ -635,6 +638,7 @@ def refreshed_mark_is_a_price(path: Any) -> Any:
     parameters = feed_of(path)
     index, cap = path.atom("index", 1, PRICE_MAX), parameters.max_price
     feed = Feed(parameters, (MARKET,), index, path.atom("index time", 0, TIME_MAX), index, 0)
+    world.state.feeds.put(FEED, feed)
     before, state = world.state.marks[MARKET], world.state
     with standing_in(path, opaque(accrued_index, any_integer), opaque(faded_basis, any_integer)):
         refresh_mark(ctx, MARKET, feed)

@@ -9,6 +9,7 @@ from clearspec import margin, trading
 from clearspec.ledger import Kind, balance, house, user
 from clearspec.margin import Standing, bounded, position_exposure, reduces_risk
 from clearspec.numerics import BALANCE_MAX, EQUITY_MAX, NOTIONAL_MAX, PRICE_MAX, SCALE, SIZE_MAX, mul_ceil, notional
+from clearspec.oracle import is_fresh
 from clearspec.parameters import TradingParameters
 from clearspec.state import MarketStatus, Position
 from clearspec.trading import (
@@ -354,6 +355,19 @@ def less_risk(path: Any, before: Standing, after: Standing) -> Any:
 LESS_RISK = remembered(margin.reduces_risk, "trading.less-risk-means-no-worse-health", less_risk)
 
 
+CAPS: tuple[Function, ...] = (trading.require_caps, trading.require_open_interest, trading.require_balance_limit)
+WITHIN_LIMITS = (
+    *map(passing, CAPS),
+    StandIn(reduces, "itself, where it says yes; elsewhere the event is rejected", lambda _: lambda *__: True),
+    StandIn(
+        no_worse_than_mark, "itself, asked for require_balance_limit alone, which passes", lambda _: lambda *__: False
+    ),
+)
+"""Caps and limits pass, and a market that only reduces is reduced."""
+
+ONE_SIDE = "itself of one side; nothing that the other's fill writes is looked at"
+
+
 class Side:
     """One side of a trade, with its position open or none, and the other side of which nothing is supposed."""
 
@@ -397,9 +411,9 @@ class Side:
 
         return (
             *self.standings.stand_ins(), FILLED_TO_FLAT,
-            StandIn(trading.novate, "of the other side nothing is claimed", lambda _: self.novate),
-            StandIn(margin_standing, "of the other side: opaque", standing),
-            StandIn(margin_fill_allowed, "of the other side: passing", allowed),
+            StandIn(trading.novate, ONE_SIDE, lambda _: self.novate),
+            StandIn(margin_standing, "itself of one side; opaque of the other", standing),
+            StandIn(margin_fill_allowed, "itself of one side; passing of the other", allowed),
         )  # fmt: skip
 
     def passing(self, check: Function) -> StandIn:
@@ -408,13 +422,11 @@ class Side:
         def of(_: Any) -> Function:
             return lambda ctx, name, *rest: check(ctx, name, *rest) if name == self.account else None
 
-        return StandIn(check, "of the other side: passing", of)
+        return StandIn(check, "itself of one side; passing of the other", of)
 
     def trade(self, *stand_ins: StandIn) -> ev.Receipt:
         """Apply the trade; range, caps and limits pass."""
-        checks = (trading.require_caps, trading.require_open_interest, trading.require_balance_limit)
-        tests = (trading.is_trading, trading.reduces, trading.no_worse_than_mark)
-        used = (*self.stand_ins(), LESS_RISK, *map(passing, checks), *map(agreeing, tests), *stand_ins)
+        used = (*self.stand_ins(), LESS_RISK, *WITHIN_LIMITS, agreeing(trading.is_trading), *stand_ins)
         return self.world.apply(self.action, *used)
 
 
@@ -560,14 +572,19 @@ def closing_at_mark_is_less_risk(path: Any) -> Any:
     "TRADE-6",
 )
 def reducing_never_raises_open_interest(path: Any) -> Any:
-    """Of any sizes of the two."""
-    mine, theirs = (path.atom(f"{name} size", -SIZE_MAX, SIZE_MAX) for name in ("my", "their"))
-    lots = path.atom("lots", 1, SIZE_MAX)
-    delta = lots if path.choice("side", 1, -1) == 1 else -lots
-    path.assume(lambda: reduces(mine, mine + delta), "reduces")
-    change = max(0, mine + delta) - max(0, mine) + max(0, theirs - delta) - max(0, theirs)
-    path.claim("no more", lambda: change <= 0)
-    return change
+    """Of any sizes of the two; the novation as it is."""
+    world, ctx = charging(path)
+    lots, price = path.atom("lots", 1, SIZE_MAX), path.atom("price", 1, PRICE_MAX)
+    for account in "AB":
+        world.position(account, MARKET, "open" if world.either(f"{account} holds") else "flat")
+    mine, sign = ("A", 1) if world.either("the buyer reduces") else ("B", -1)
+    before = held_size(ctx, mine, MARKET)
+    path.assume(lambda: reduces(before, before + sign * lots), "reduces")
+    interest = world.state.open_interest[MARKET]
+    with standing_in(path, FILLED_TO_FLAT):
+        trading.novate(ctx, "A", "B", MARKET, lots, price)
+    path.claim("no more", lambda: world.state.open_interest[MARKET] <= interest)
+    return world.state.open_interest[MARKET]
 
 
 def closing_allowed(path: Any, before: Standing, after: Standing) -> Any:
@@ -592,8 +609,8 @@ IN_ALL = StandIn(
 @theorem(
     "close-at-mark-is-accepted",
     "In a market that admits fills and whose mark is fresh, an account that is not liquidatable closes its whole "
-    "position at mark against any willing counterparty that passes its own tests, whatever else it holds, if the fee is "
-    "within the maintenance of what it closes (PARM-9) and its balance stays in range; no cap, limit or margin stops it.",
+    "position at mark against any counterparty that passes its own tests, whatever else it holds, if the fee is within "
+    "the maintenance of what it closes (PARM-9) and its balance stays in range; no cap, limit or margin stops it.",
     "TRADE-4",
     "TRADE-6",
     "TRADE-8",
@@ -611,9 +628,8 @@ def close_at_mark_is_accepted(path: Any) -> Any:
     ctx = ev.Context(world.state, world.state.time + path.atom("wait", 0))
     lots = position.size if side.sign == -1 else -position.size
     path.assume(lambda: lots >= 1, "closes")
-    for test in (trading.is_trading, trading.is_fresh):
-        key = world.state.markets[MARKET] if test is trading.is_trading else MARKET
-        path.assume(lambda test=test, key=key: test(ctx, key), test.__name__)
+    path.assume(lambda: trading.is_trading(ctx, world.state.markets[MARKET]), "it admits fills")
+    path.assume(lambda: is_fresh(ctx, MARKET), "fresh")
     before = standings.of(mine, time=ctx.time)
     with standing_in(path, *standings.stand_ins()):
         part = position_exposure(ctx, MARKET, position)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby, islice
 from typing import Any, NamedTuple
 
 from clearspec import events as ev
@@ -27,9 +26,11 @@ from clearspec_conformance.audit.comparing import (
     figure_differences,
     receipt_differences,
     whole_differences,
+    without_nulls,
 )
 from clearspec_conformance.audit.figures import against_snapshot, judged_whole
 from clearspec_conformance.audit.figures import seen as figures_seen
+from clearspec_conformance.audit.findings import breach_findings, subject_of, told
 from clearspec_conformance.audit.follow_ups import Entry, entered
 from clearspec_conformance.audit.formats import (
     ClaimedPosting,
@@ -44,10 +45,10 @@ from clearspec_conformance.audit.formats import (
 from clearspec_conformance.audit.lines import Line
 from clearspec_conformance.audit.problems import BadLog, Place, undecoded
 from clearspec_conformance.audit.snapshots import broken_in, state_differences, table_rule
-from clearspec_conformance.verdicts import MOST_DIFFERENCES, Difference, rule_order, shown
+from clearspec_conformance.verdicts import MOST_DIFFERENCES, Difference
 
-LONGEST_VALUE = 400
-"""Characters of a value in a finding."""
+REASON_NAMES = frozenset(reason.value for reason in Reason)
+GOES_ON = "the audit goes on from what the engine published"
 
 
 class Claim(NamedTuple):
@@ -65,6 +66,15 @@ class Claim(NamedTuple):
 def is_ranged(event: Event) -> bool:
     """Whether the amounts of an event's receipt are figures with a range (INV-9)."""
     return isinstance(event.action, ev.PostPrice | ev.PostBook | ev.AccrueFunding | ev.FixSettlement)
+
+
+def reason_note(claim: Claim) -> str:
+    """A word about a reason that is none of the spec's; empty for one that is."""
+    if claim.reason is None or claim.reason in REASON_NAMES:
+        return ""
+    return (
+        f"{plain(claim.reason, 60)} is no reason of the spec; the table reasons of a mapping says which it stands for"
+    )
 
 
 def booked(posting: ClaimedPosting) -> Posting:
@@ -125,23 +135,35 @@ class Auditor:
 
     def event(self, line: Line, place: Place) -> None:
         """Audit an event: apply it, compare what was published of it, keep the engine's own books."""
-        self.tally.events += 1
         event = self.decoded(line)
         if event is None:
+            self.count(line.receipt, "", False, tallies.AMOUNTS)
             return
         wanted = self.reference(event)
         claim = self.claimed(line, wanted)
-        self.tally.published[frozenset(line.receipt)] += 1
-        self.tally.note(ACTION_NAMES[type(event.action)], claim.reason, claim.accepted)
         told = tallies.NOTHING if claim.accepted and claim.amounts is None and is_ranged(event) else tallies.AMOUNTS
         seen = Seen(list(claim.differences), self.entered(event, claim), [], told)
         if line.observable is not None:
             self.look(line.observable, True, seen)
         if line.figures is not None:
             self.look(line.figures, False, seen)
-        self.tally.known[seen.known | self.known_now()] += 1
+        self.count(line.receipt, ACTION_NAMES[type(event.action)], claim.accepted, seen.known, claim.reason)
+        self.tally.parts.update(name for name in ("observable", "figures") if getattr(line, name) is not None)
         if seen.differences or seen.breaches:
             self.found(event, wanted, claim, seen, place)
+
+    def count(
+        self, receipt: Any, action: str, accepted: bool, known: int, reason: str | None = Reason.MALFORMED
+    ) -> None:
+        """Count an event that has been judged."""
+        tally = self.tally
+        tally.events += 1
+        tally.published[frozenset(receipt)] += 1
+        tally.known[known | self.known_now()] += 1
+        if accepted:
+            tally.accepted[action] += 1
+        else:
+            tally.rejected[reason if reason in REASON_NAMES else tallies.OTHER] += 1
 
     def decoded(self, line: Line) -> Event | None:
         """The event of a line; ``None`` for one that does not decode and was rejected as ``malformed`` (EVENT-3)."""
@@ -151,9 +173,6 @@ class Auditor:
             claimed: ClaimedReceipt = decode(ClaimedReceipt, line.receipt, "$.receipt")
             if (claimed.status, claimed.reason) != (Status.REJECTED, Reason.MALFORMED):
                 raise error from None
-            self.tally.published[frozenset(line.receipt)] += 1
-            self.tally.note("", claimed.reason, False)
-            self.tally.known[self.known_now()] += 1
             return None
         return event
 
@@ -202,11 +221,10 @@ class Auditor:
         document = without_nulls(document)
         seen.differences += differing
         seen.known |= self.known_by(document, whole)
-        seen.breaches += judged(self.books, document)
+        seen.breaches += figures_seen(self.books, document)
         if whole:
             seen.breaches += judged_whole(self.books, document)
         seen.figures.append(document)
-        self.tally.parts["observable" if whole else "figures"] += 1
 
     def known_by(self, document: Mapping[str, Any], whole: bool) -> int:
         """What figures make known, or let be compared."""
@@ -246,11 +264,15 @@ class Auditor:
         if seen.differences:
             rule = rule_of(seen.differences, event, wanted, claim.receipt)
             state = self.ledger_differences({key for posting in wanted.postings for key in posting[:2]} | touched)
-            differing, subject = told(seen.differences), subject_of(seen.differences[0])
+            lost = wanted.reason == Reason.MALFORMED
+            subject, note = (Subject.REPLAY, wanted.subject) if lost else (subject_of(seen.differences[0]), "")
+            differing = told(seen.differences)
             findings.append(replace(base, subject=subject, rule=rule, differences=differing, state=state))
+            findings[0] = replace(findings[0], note=note or reason_note(claim))
         findings += breach_findings(base, seen.breaches)
         if self.going_on and seen.differences:
-            findings[0] = replace(findings[0], note=self.adopted(event, wanted, claim, touched, seen))
+            taken = self.adopted(event, wanted, claim, touched, seen)
+            findings[0] = replace(findings[0], note="; ".join(filter(None, (findings[0].note, taken))))
         self.tally.add(findings)
 
     def blank(self, place: Place, event: Event | None = None) -> FindingRecord:
@@ -319,45 +341,3 @@ class Auditor:
                 [replace(one, subject=Subject.SNAPSHOT) for one in breach_findings(self.blank(place), breaches)]
             )
             return None
-
-
-GOES_ON = "the audit goes on from what the engine published"
-
-
-def judged(books: Books, document: Mapping[str, Any]) -> list[Breach]:
-    """The breaches that published figures show one by one."""
-    return list(figures_seen(books, document))
-
-
-def without_nulls(document: Any) -> Any:
-    """A document without the parts that are null, which claim nothing."""
-    if not isinstance(document, dict):
-        return document
-    return {name: without_nulls(part) for name, part in document.items() if part is not None}
-
-
-def subject_of(difference: Difference) -> Subject:
-    """What a difference is in."""
-    return Subject(difference.path.split(".")[1])
-
-
-def told(found: Iterable[Difference]) -> tuple[DifferenceRecord, ...]:
-    """Differences as text."""
-    return tuple(
-        DifferenceRecord(plain(one.path, LONGEST_VALUE), value_text(one.expected), value_text(one.got))
-        for one in islice(found, MOST_DIFFERENCES)
-    )
-
-
-def value_text(value: Any) -> str:
-    """A value as text on one line, cut."""
-    return plain(shown(value), LONGEST_VALUE)
-
-
-def breach_findings(base: FindingRecord, breaches: Iterable[Breach]) -> list[FindingRecord]:
-    """A finding for each invariant that broke."""
-    rows = sorted(breaches, key=lambda breach: rule_order(breach.rule))
-    return [
-        replace(base, subject=Subject.INVARIANT, rule=rule, differences=told(breach.difference for breach in group))
-        for rule, group in groupby(rows, key=lambda breach: breach.rule)
-    ]

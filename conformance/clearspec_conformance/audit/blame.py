@@ -10,7 +10,7 @@ from clearspec.ledger import Posting
 from clearspec.machine import TRANSITIONS
 from clearspec.rules import CHAPTERS, IMPLEMENTED
 from clearspec_conformance.audit.formats import ClaimedReceipt
-from clearspec_conformance.verdicts import Difference
+from clearspec_conformance.verdicts import ABSENT, Difference
 
 FIGURE_RULES = (
     (r"\.feeds\.", "ORCL-3"),
@@ -35,9 +35,10 @@ def rule_of(differences: Sequence[Difference], event: Event, wanted: Receipt, cl
     path = paths[0]
     if "$.receipt.status" in paths or "$.receipt.reason" in paths:
         return verdict_rule(event, wanted, claimed)
-    posting = next((found for found in map(POSTING.match, paths) if found is not None), None)
-    if posting is not None:
-        return posting_rule(int(posting[1]), event, wanted, claimed)
+    for one in differences:
+        posting = POSTING.match(one.path)
+        if posting is not None:
+            return posting_rule(int(posting[1]), one.expected == ABSENT, event, wanted, claimed)
     if path.startswith("$.receipt"):
         return own_rule(event) if path.startswith("$.receipt.amounts") else "EVENT-1"
     return figure_rule(path, event, wanted)
@@ -51,11 +52,12 @@ def verdict_rule(event: Event, wanted: Receipt, claimed: ClaimedReceipt | None) 
     return REASONS[Reason(reason)][0] if reason and reason in Reason.__members__.values() else own_rule(event)
 
 
-def posting_rule(place: int, event: Event, wanted: Receipt, claimed: ClaimedReceipt | None) -> str:
-    """The cause of the posting that should stand at a place, or else of the one that stands there."""
+def posting_rule(place: int, extra: bool, event: Event, wanted: Receipt, claimed: ClaimedReceipt | None) -> str:
+    """The cause of the posting that should stand at a place, or of the ``extra`` one that stands there."""
     ours = [posting.cause for posting in wanted.postings if posting.amount]
     theirs = [posting.cause for posting in (claimed and claimed.postings) or ()]
-    causes = (*ours[place : place + 1], *theirs[place : place + 1])
+    there = (ours[place : place + 1], theirs[place : place + 1])
+    causes = [cause for part in (reversed(there) if extra else there) for cause in part]
     return next((cause for cause in causes if cause in IMPLEMENTED), own_rule(event))
 
 

@@ -6,8 +6,10 @@ came. Only where something differs are they decoded, which finds out whether the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from copy import copy
+from difflib import SequenceMatcher
+from itertools import chain, islice
 from typing import Any
 
 from clearspec.codec import decode, encode
@@ -16,7 +18,7 @@ from clearspec.ledger import Posting
 from clearspec.snapshot import observable
 from clearspec.state import State
 from clearspec_conformance.audit.formats import ClaimedReceipt, Figures, WholeFigures
-from clearspec_conformance.verdicts import MOST_DIFFERENCES, Difference, differences
+from clearspec_conformance.verdicts import ABSENT, MOST_DIFFERENCES, Difference, differences
 
 COMPARED = ("id", "sequence", "time", "action", "status", "reason", "rule", "amounts", "postings")
 """Fields of a receipt on which engines are compared."""
@@ -85,7 +87,39 @@ def receipt_differences(
     if got.get("postings") is not None and any(not part["cause"] for part in got["postings"]):
         for part in (*expected["postings"], *got["postings"]):
             del part["cause"]
-    return tuple(differences(expected, got, "$.receipt"))[:MOST_DIFFERENCES]
+    ours, theirs = expected.pop("postings", None), got.pop("postings", None)
+    return first(chain(differences(expected, got, "$.receipt"), posting_differences(ours or [], theirs or [])))
+
+
+def first(found: Iterable[Difference]) -> tuple[Difference, ...]:
+    """The first differences, as many as are kept; a document may hold millions."""
+    return tuple(islice(found, MOST_DIFFERENCES))
+
+
+MOST_ALIGNED = 1_000
+"""Postings up to which a list is aligned with what it should be."""
+
+
+def posting_differences(ours: list[dict[str, Any]], theirs: list[dict[str, Any]]) -> Iterator[Difference]:
+    """Where two lists of postings differ; one that is missing or too much stands alone and shifts no others."""
+    if len(ours) == len(theirs) or len(theirs) > MOST_ALIGNED:
+        yield from differences(ours, theirs, "$.receipt.postings")
+        return
+    left, right = ([posting_text(one) for one in part] for part in (ours, theirs))
+    for tag, start, end, begin, last in SequenceMatcher(None, left, right, autojunk=False).get_opcodes():
+        if tag == "equal":
+            continue
+        for place in range(max(end - start, last - begin)):
+            wanted, got = start + place < end, begin + place < last
+            path = f"$.receipt.postings[{start + place if wanted else begin + place}]"
+            yield Difference(path, left[start + place] if wanted else ABSENT, right[begin + place] if got else ABSENT)
+
+
+def posting_text(posting: Mapping[str, Any]) -> str:
+    """A posting in a line."""
+    debit, credit = (".".join(filter(None, posting[side].values())) for side in ("debit", "credit"))
+    cause = f" ({posting['cause']})" if posting.get("cause") else ""
+    return f"{posting['amount']} {posting['asset']} of {posting['pool']} from {debit} to {credit}{cause}"
 
 
 def whole_differences(raw: Any, state: State) -> tuple[Difference, ...]:
@@ -98,7 +132,7 @@ def whole_differences(raw: Any, state: State) -> tuple[Difference, ...]:
     if raw == wanted:
         return ()
     got = encode(decode(WholeFigures, raw, "$.observable"))
-    return tuple(differences(wanted, got, "$.observable"))[:MOST_DIFFERENCES]
+    return first(differences(wanted, got, "$.observable"))
 
 
 def narrowed(state: State, raw: Mapping[str, Any]) -> State:
@@ -140,8 +174,8 @@ def figure_differences(raw: Any, state: State) -> tuple[Difference, ...]:
     wanted = with_flat_positions(encode(observable(narrowed(state, raw))), raw)
     if claims_hold(raw, wanted):
         return ()
-    got = stripped(encode(decode(Figures, raw, "$.figures")))
-    return tuple(differences(restricted(wanted, got), got, "$.figures"))[:MOST_DIFFERENCES]
+    got = without_nulls(encode(decode(Figures, raw, "$.figures")))
+    return first(differences(restricted(wanted, got), got, "$.figures"))
 
 
 def contradicted(document: Mapping[str, Any], state: State) -> dict[str, Any]:
@@ -160,11 +194,11 @@ def _unequal(document: Any, wanted: Any) -> Any:
     return {name: part for name, part in parts.items() if part != {}}
 
 
-def stripped(document: Any) -> Any:
-    """A document without the parts that are null."""
+def without_nulls(document: Any) -> Any:
+    """A document without the parts that are null, which claim nothing."""
     if not isinstance(document, dict):
         return document
-    return {name: stripped(part) for name, part in document.items() if part is not None}
+    return {name: without_nulls(part) for name, part in document.items() if part is not None}
 
 
 def restricted(document: Any, names: Any) -> Any:

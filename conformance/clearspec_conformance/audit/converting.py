@@ -280,7 +280,7 @@ def field_of(raw: Any, where: str, form: str, types: Mapping[str, Mapping[str, A
             raise MappingFault(f"{where}.{name}", f"one of {', '.join(KEYS)}")
     if ("from" in raw) == ("value" in raw):
         raise MappingFault(where, "either from or value")
-    if "type" in raw and raw["type"] not in types:
+    if "type" in raw and (not isinstance(raw["type"], str) or raw["type"] not in types):
         raise MappingFault(f"{where}.type", f"one of the types {', '.join(types) or '(there is none)'}")
     return made_field({**types.get(raw.get("type", ""), {}), **raw}, where, form)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 from clearspec.events import Genesis
 from clearspec_conformance.audit.auditor import Auditor
@@ -34,24 +34,20 @@ class Position:
 
 
 class Tail:
-    """The lines of a growing file. A file that is replaced or cut short is read from its beginning."""
+    """The lines of a growing file. A file that is replaced or cut short is read from its beginning.
+
+    Raises:
+        BadInput: there is no file that can be read.
+    """
 
     def __init__(self, path: Path, decode: Decode) -> None:
         self.path, self.decode = path, decode
         self.position = Position()
         self.half = b""
-        self.stream = self.opened()
-
-    def opened(self) -> BinaryIO:
-        """The file that stands there now.
-
-        Raises:
-            BadInput: there is none that can be read.
-        """
         try:
-            return self.path.open("rb")
+            self.stream = path.open("rb")
         except OSError as error:
-            raise unreadable(self.path, error) from None
+            raise unreadable(path, error) from None
 
     def items(self) -> Iterator[Item | None]:
         """Line after line, without end; ``None`` whenever there is no whole line to read.
@@ -94,13 +90,14 @@ class Tail:
         return other or there.st_size < self.position.byte + len(self.half)
 
     def next_file(self) -> None:
-        """Go on with the file that stands there now."""
+        """Go on with the file that stands there now, unless it has gone again."""
         if self.half:
             place = Place(self.position.line + 1, self.position.byte)
             raise BadLog(LogFault.TRUNCATED, place, "the file was replaced in the middle of a line")
-        self.stream.close()
-        self.stream = self.opened()
-        self.position = Position(self.position.file + 1)
+        with suppress(FileNotFoundError):
+            stream = self.path.open("rb")
+            self.stream.close()
+            self.stream, self.position = stream, Position(self.position.file + 1)
 
 
 Tell = Callable[[Position, Tally], None]

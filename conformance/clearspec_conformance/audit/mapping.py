@@ -100,6 +100,13 @@ def table_of(raw: Any, where: str, names: tuple[str, ...] = ()) -> Table:
     return raw
 
 
+def list_of(raw: Any, where: str) -> list[tuple[str, Any]]:
+    """The items of a list, each with its path."""
+    if not isinstance(raw, list):
+        raise MappingFault(where, "a list")
+    return [(f"{where}[{place}]", item) for place, item in enumerate(raw)]
+
+
 @dataclass(frozen=True, slots=True)
 class ActionRule:
     """How an action is read: its name in the kit and its fields."""
@@ -183,10 +190,8 @@ class Reader:
         elif "actions" in self.document:
             raise MappingFault("$.actions", "a table event beside it")
         self.receipts(rules)
-        rules.figures = [
-            self.figure(table_of(raw, f"$.figures[{place}]"), f"$.figures[{place}]")
-            for place, raw in enumerate(self.document.get("figures", []))
-        ]
+        figures = list_of(self.document.get("figures", []), "$.figures")
+        rules.figures = [self.figure(table_of(raw, where), where) for where, raw in figures]
         rules.reasons = texts(self.section("reasons"), "$.reasons") if self.section("reasons") else {}
         for name, reason in rules.reasons.items():
             if reason not in Reason.__members__.values():
@@ -197,13 +202,12 @@ class Reader:
         """Where the genesis is, which lines hold nothing, which texts hold JSON."""
         log = table_of(self.section("log"), "$.log", ("genesis", "skip", "json"))
         rules.genesis = plain_text(log.get("genesis", ""), "$.log.genesis")
-        rules.json = [path_of(raw, f"$.log.json[{place}]") for place, raw in enumerate(log.get("json", []))]
-        for place, raw in enumerate(log.get("skip", [])):
-            where = f"$.log.skip[{place}]"
+        rules.json = [path_of(raw, where) for where, raw in list_of(log.get("json", []), "$.log.json")]
+        for where, raw in list_of(log.get("skip", []), "$.log.skip"):
             table = table_of(raw, where, ("field", "values"))
-            if set(table) != {"field", "values"} or not isinstance(table["values"], list):
-                raise MappingFault(where, "field and a list of values")
-            values = frozenset(plain_text(value, f"{where}.values") for value in table["values"])
+            if set(table) != {"field", "values"}:
+                raise MappingFault(where, "field and values")
+            values = frozenset(plain_text(value, path) for path, value in list_of(table["values"], f"{where}.values"))
             rules.skipped.append((path_of(table["field"], f"{where}.field"), values))
 
     def events(self, rules: Rules) -> None:
@@ -247,7 +251,7 @@ class Reader:
         """A figure."""
         table = dict(raw)
         name = table.pop("figure", None)
-        if name not in FIGURES:
+        if not isinstance(name, str) or name not in FIGURES:
             raise MappingFault(f"{where}.figure", f"one of {', '.join(FIGURES)}")
         each = path_of(table.pop("each"), f"{where}.each") if "each" in table else ()
         ids = [part[1:-1] for part in FIGURES[name] if part.startswith("{")]
@@ -334,6 +338,9 @@ class Mapped:
             whole["receipt"] = self.receipt(scope, place, action)
         elif isinstance(whole["receipt"], dict):
             whole["receipt"] = self.with_reason(whole["receipt"])
+        elif whole["event"] is not None:
+            at = ".".join(self.rules.whole["receipt"])
+            raise BadLog(LogFault.UNMAPPED, place, f"no receipt stands at {at} ({self.name} has no table receipt)")
         if self.rules.figures:
             whole["figures"] = self.figures(scope, place)
         return Line(**whole, named=bool(self.rules.amounts))
@@ -405,11 +412,14 @@ class Mapped:
         found = []
         for part in repeated(scope, rule.each):
             one = {key: self.value(item, part, place, key not in FREE) or "" for key, item in rule.fields.items()}
-            sides = {
-                side: {"kind": one.pop(f"{side}_kind"), "owner": one.pop(f"{side}_owner", "")}
-                for side in ("debit", "credit")
-            }
-            found.append({**one, **sides})
+            debit, credit = (
+                {"kind": one.pop(f"{side}_kind"), "owner": one.pop(f"{side}_owner", "")} for side in ("debit", "credit")
+            )
+            # A negative amount is the same posting turned round, one of nothing is none (LEDG-2).
+            if one["amount"].startswith("-"):
+                debit, credit, one["amount"] = credit, debit, one["amount"][1:]
+            if one["amount"] != "0":
+                found.append({**one, "debit": debit, "credit": credit})
         return found
 
     def figures(self, scope: Scope, place: Place) -> dict[str, Any] | None:

@@ -47,7 +47,8 @@ def finding_chart(report: AuditReport) -> dict[str, Any] | None:
         }
         for name, breach in groups.items()
     ]
-    return {"id": "where", "x": "step", "traces": [one for one in traces if one["x"]], "category": True}
+    shown = [one for one in traces if one["x"]]
+    return {"id": "where", "x": "step", "traces": shown, "category": True, "range": [0, report.events + 1]}
 
 
 def is_breach(one: FindingRecord) -> bool:

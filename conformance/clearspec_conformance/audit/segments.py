@@ -24,6 +24,8 @@ from clearspec_conformance.audit.tallies import Tally, joined
 TELL_EVERY = 512
 """Lines between two words about the progress."""
 
+BEGINNING = "a header with a genesis, or a snapshot, to begin with"
+
 Tell = Callable[[int, Tally], None]
 """Is told how far reading has come (bytes of the text, or rows), and what was counted so far."""
 
@@ -100,8 +102,7 @@ def begun(log: Log, items: Iterator[Item], inside: bool) -> tuple[Auditor, Itera
     """
     first = next(items, None)
     if first is None:
-        message = "the log is empty: expected a header with a genesis, or a snapshot, to begin with"
-        raise BadLog(LogFault.TRUNCATED, Place(1, 0), message)
+        raise BadLog(LogFault.TRUNCATED, Place(1, 0), f"the log is empty: expected {BEGINNING}")
     if inside:
         return Auditor(snapshot_state(log.translator, first), log.going_on), items
     auditor, used = begun_at(log, first)
@@ -114,15 +115,16 @@ def begun_at(log: Log, first: Item) -> tuple[Auditor, bool]:
     Raises:
         BadLog: the log does not begin with a state.
     """
-    genesis, given = log.translator.genesis(), True
-    if genesis is None and is_header(first.document):
-        genesis, given = header_of(first.document, first.place), False
-    if genesis is None:
-        auditor = Auditor(snapshot_state(log.translator, first), log.going_on)
+    given = log.translator.genesis()
+    if given is not None:
+        return Auditor(first_state(given, first.place), log.going_on), False
+    if is_header(first.document):
+        state = first_state(header_of(first.document, first.place), first.place)
     else:
-        auditor = Auditor(first_state(genesis, first.place), log.going_on)
-    auditor.tally.lines = 0 if given and genesis is not None else 1
-    return auditor, not (given and genesis is not None)
+        state = snapshot_state(log.translator, first)
+    auditor = Auditor(state, log.going_on)
+    auditor.tally.lines = 1
+    return auditor, True
 
 
 def first_state(genesis: Genesis, place: Place) -> State:
@@ -143,9 +145,12 @@ def snapshot_state(translator: Translator, item: Item) -> State:
     Raises:
         BadLog: the line has none that can be restored.
     """
-    line = translator.line(item.document, item.place)
+    document = item.document
+    foreign = not translator.name and not (isinstance(document, dict) and "snapshot" in document)
+    line = None if foreign else translator.line(document, item.place)
     if line is None or line.snapshot is None:
-        raise BadLog(LogFault.MALFORMED, item.place, "expected a header with a genesis, or a snapshot, to begin with")
+        hint = " (a log in other names than the kit's is read through --mapping)" if foreign else ""
+        raise BadLog(LogFault.MALFORMED, item.place, f"expected {BEGINNING}{hint}")
     try:
         return restore(line.snapshot)
     except DecodeError as error:
@@ -172,7 +177,10 @@ def snapshot_starts(log: Log) -> Iterator[Start]:
 
 
 def segments_of(starts: Sequence[Start], pieces: int) -> list[Segment]:
-    """About so many segments of like length, each from the first line or a snapshot to the line of the next one's."""
+    """So many segments, or as many as there are snapshots, with a like number of snapshots each.
+
+    A segment goes from the first line, or from a snapshot, to the line with the snapshot of the next one.
+    """
     later = [start for start in starts if start.line > 0]
     ends = [later[len(later) * piece // pieces] for piece in range(1, pieces)] if later else []
     chosen = [Start(), *dict.fromkeys(ends)]

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from clearspec.events import Reason
 from clearspec.invariants import INVARIANTS
 from clearspec_conformance.audit.comparing import COMPARED, NOT_COMPARED
 from clearspec_conformance.audit.formats import CheckRecord, FieldRecord, FindingRecord, Stop, Subject
@@ -35,18 +34,35 @@ that could be compared with what its own postings, fills and steps lead to.
 """
 
 
+LACKING = {
+    POSTINGS: "not all postings are published",
+    SIZES: "sizes are not known: a default does not tell who lost how many lots",
+    COSTS: "costs do not follow: postings, their causes or amounts are not published",
+    DEBTS: "what positions owe is not known, after a default or without the steps of the funding index",
+    AMOUNTS: "the amounts of prices are not published",
+    WHOLE: "no whole observable snapshot is published",
+    INTEREST: "no open interest is published with sizes that are known",
+    BALANCES: "no balance is published that its postings lead to",
+    POSITIONS: "no position is published that its fills lead to",
+    INDICES: "no funding index is published with steps that are known",
+}
+"""What to say where something is not known; of several the first."""
+
+UNSETTLED = "a market is in final settlement, whose settled residual is not published"
+DERIVED = POSTINGS | SIZES | COSTS | DEBTS
+
+
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A check on the engine's own numbers: what suffices for it, what to say where it could not be made, its limits.
+    """A check on the engine's own numbers: what suffices for it, and its limits.
 
-    ``any_of`` are alternatives, each a set of what must be known. With ``sums`` a market in final settlement keeps a
-    whole observable snapshot from sufficing.
+    ``any_of`` are alternatives, each a set of what must be known; the last is the one that asks for least. With
+    ``sums`` a market in final settlement keeps a whole observable snapshot from sufficing.
     """
 
     id: str
     sentence: str
     any_of: tuple[int, ...]
-    lacking: str
     limits: str = ""
     sums: bool = False
 
@@ -60,42 +76,38 @@ class Check:
 
     def why_not(self, known: int) -> str:
         """Why it was not made."""
-        hindered = any(part & known == part and self.is_hindered(part, known) for part in self.any_of)
-        return UNSETTLED if hindered else self.lacking
+        if any(part & known == part for part in self.any_of):
+            return UNSETTLED
+        missing = self.any_of[-1] & ~known
+        return next(text for flag, text in LACKING.items() if flag & missing)
 
 
 SENTENCES = {entry.id: entry.sentence for entry in INVARIANTS}
-UNSETTLED = "a market is in final settlement, whose settled residual is not published"
-NO_POSTINGS = "not all postings are published"
-NO_WHOLE = "no whole observable snapshot is published"
-NO_SIZES = "sizes are not known: a default does not tell who lost how many lots"
-NO_DEBTS = "what positions owe is not known, after a default or without postings, amounts and causes"
 
 
-def _check(identifier: str, any_of: tuple[int, ...], lacking: str, limits: str = "", sums: bool = False) -> Check:
-    return Check(identifier, SENTENCES[identifier], any_of, lacking, limits, sums)
+def _check(identifier: str, any_of: tuple[int, ...], limits: str = "", sums: bool = False) -> Check:
+    return Check(identifier, SENTENCES[identifier], any_of, limits, sums)
 
 
 CHECKS = (
-    _check("INV-1", (POSTINGS,), NO_POSTINGS, "a posting has two sides by its form"),
-    _check("INV-2", (POSTINGS, WHOLE), NO_POSTINGS),
-    _check("INV-3", (POSTINGS, WHOLE), NO_POSTINGS),
-    _check("INV-4", (POSTINGS, WHOLE), NO_POSTINGS),
-    _check("INV-5", (WHOLE, SIZES), NO_SIZES, sums=True),
-    _check("INV-6", (WHOLE, INTEREST), "no open interest is published with sizes that are known"),
-    _check("INV-7", (WHOLE | POSTINGS, POSTINGS | DEBTS), NO_DEBTS, "from observable snapshots summed over a pool"),
-    _check("INV-8", (WHOLE,), NO_WHOLE, "the list itself is seen in full snapshots alone"),
-    _check("INV-9", (WHOLE, AMOUNTS | SIZES), "amounts are not published, or sizes are not known",
+    _check("INV-1", (POSTINGS,), "a posting has two sides by its form"),
+    _check("INV-2", (WHOLE, POSTINGS)),
+    _check("INV-3", (WHOLE, POSTINGS)),
+    _check("INV-4", (WHOLE, POSTINGS)),
+    _check("INV-5", (WHOLE, SIZES), sums=True),
+    _check("INV-6", (WHOLE, INTEREST)),
+    _check("INV-7", (WHOLE | POSTINGS, DERIVED), "from observable snapshots summed over a pool"),
+    _check("INV-8", (WHOLE,), "the list itself is seen in full snapshots alone"),
+    _check("INV-9", (WHOLE, SIZES | AMOUNTS),
            "marks between book samples and the carried remainder are seen in full snapshots alone"),
-    _check("INV-10", (WHOLE,), NO_WHOLE),
-    _check("INV-11", (WHOLE, POSTINGS | DEBTS), NO_DEBTS, "from postings as minus the gaps of INV-7"),
-    _check("INV-12", (WHOLE, COSTS), NO_SIZES),
+    _check("INV-10", (WHOLE,)),
+    _check("INV-11", (WHOLE, DERIVED), "from postings as minus the gaps of INV-7"),
+    _check("INV-12", (WHOLE, SIZES | COSTS)),
     Check("LEDG-3", "A published balance is the sum of the engine's own postings.", (BALANCES,),
-          "no balance is published that its postings lead to", "a balance net of funding or haircut counts in INV-7"),
-    Check("TRADE-1", "A position is what the engine's own fills lead to; closed, it has no cost.", (POSITIONS, COSTS),
-          NO_SIZES),
-    Check("FUND-4", "A published funding index is the sum of the steps that the engine reported.", (INDICES,),
-          "no funding index is published"),
+          "a balance net of funding or haircut counts in INV-7"),
+    Check("TRADE-1", "A position is what the engine's own fills lead to; closed, it has no cost.",
+          (POSITIONS, SIZES | COSTS)),
+    Check("FUND-4", "A published funding index is the sum of the steps that the engine reported.", (INDICES,)),
 )  # fmt: skip
 """Every check on the engine's own numbers."""
 
@@ -140,13 +152,6 @@ class Tally:
     stop: Stop | None = None
     lost: bool = False
     series: Series = field(default_factory=Series)
-
-    def note(self, action: str, reason: str | None, accepted: bool) -> None:
-        """Count an event by what the engine says came of it."""
-        if accepted:
-            self.accepted[action] += 1
-        else:
-            self.rejected[reason if reason in Reason.__members__.values() else OTHER] += 1  # type: ignore[index]
 
     def add(self, findings: Sequence[FindingRecord]) -> None:
         """Keep and count findings."""

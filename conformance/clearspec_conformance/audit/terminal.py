@@ -109,8 +109,9 @@ def print_report(console: Console, report: AuditReport) -> None:
         console.print(Text(f"({left:,} more findings; by rule: {dict(report.found)})", "red"))
     if report.findings:
         console.print()
-    print_checks(console, report)
-    if lacking(report):
+    if report.events:
+        print_checks(console, report)
+    if report.events and lacking(report):
         console.print(Text(lacking(report), "dim"))
     if report.skipped:
         lines = "line" if report.skipped == 1 else "lines"

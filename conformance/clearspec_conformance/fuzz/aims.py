@@ -11,7 +11,7 @@ from clearspec.codec import canonical_bytes
 from clearspec.events import Action, Event
 from clearspec.ledger import Kind, balance, custody_held, house, uncovered_loss
 from clearspec.margin import is_liquidatable
-from clearspec.numerics import AMOUNT_MAX, BALANCE_MAX, PRICE_MAX, SIZE_MAX, TIME_MAX
+from clearspec.numerics import AMOUNT_MAX, BALANCE_MAX, PRICE_MAX, SIZE_MAX, TIME_MAX, mul_floor
 from clearspec.parameters import MarketKind, MarketListing, MarketParameters, Tier
 from clearspec.sandbox import PERCENT
 from clearspec.state import MarketStatus
@@ -102,7 +102,7 @@ def contribute(stage: Stage) -> Action:
     found = stage.state.pools.get(pool)
     room = BALANCE_MAX - (custody_held(stage.state, found.settlement_asset, pool) if found else 0)
     amount = min(AMOUNT_MAX, stage.amount(room, 500))
-    return ev.Contribute(pool, chosen(tuple(ev.Fund), stage.draw.who), amount)  # type: ignore[arg-type]
+    return ev.Contribute(pool, tuple(ev.Fund)[stage.draw.who % 2], amount)
 
 
 @aim(ev.CoverLoss, 2)
@@ -131,7 +131,7 @@ def posted(stage: Stage, price: int) -> Action:
     if stage.market is None:
         return ev.PostPrice(chosen(list(stage.state.feeds), stage.draw.which), max(1, min(PRICE_MAX, price)), 0)
     price = max(1, min(PRICE_MAX, price))
-    widest = stage.widest_confidence(price, stage.feed.parameters)
+    widest = mul_floor(price, stage.feed.parameters.confidence)
     confidence = widest + stage.draw.nudge if stage.draw.digits % 8 == 0 else 0
     return ev.PostPrice(stage.feed.parameters.feed, price, max(0, confidence))
 
@@ -168,7 +168,7 @@ def book(stage: Stage) -> Action:
     if stage.market is None:
         return ev.PostBook(stage.name, 1, 1)
     index = max(1, stage.feed.index)
-    band = index * stage.rules.mark.band // 10**9
+    band = mul_floor(index, stage.rules.mark.band)
     bid = max(1, stage.value(index, index + band, index - band, index + index // 20))
     return ev.PostBook(stage.name, min(PRICE_MAX, bid), max(1, min(PRICE_MAX, bid + stage.draw.digits % 9 - 1)))
 
@@ -386,7 +386,7 @@ def by_stranger(stage: Stage, place: Place, event: Event) -> Event:
 
 
 def beyond_range(stage: Stage, place: Place, event: Event) -> Event:
-    """A field, or the time, just outside its bounds or just inside."""
+    """A field, or the time, just outside its bounds."""
     action: Any = event.action
     kind: Any = type(action)
     bounds = ev.bounds_of(kind)
@@ -433,12 +433,9 @@ DAMAGE: tuple[tuple[str, str], ...] = (
     ('"sequence":"', '"sequence":"0'),
     ('"action":{', '"action":{"wait":{},'),
     ('"actor":"', '"actor":" '),
-    ('"time":"', '"time":"-'),
+    ('"time":"', '"time":"+'),
     ('"time":', '"time":null,"later":'),
-    (
-        "{",
-        "[",
-    ),
+    ("{", "["),
     ('"', '"\\ud800'),
 )
 """What stands in the text of an event, and what is put in its place."""

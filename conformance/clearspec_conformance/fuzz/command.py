@@ -86,8 +86,9 @@ def compared(before: FuzzReport, now: FuzzReport) -> str:
         return "the report is the same as before"
     if before.settings.generator != generator():
         return f"the sequences may be others: they were drawn by {before.settings.generator}, now by {generator()}"
-    gone = {finding.id for finding in before.findings} - {finding.id for finding in now.findings}
-    return f"the report is another one; found no more: {', '.join(sorted(gone)) or 'nothing'}"
+    then, found = ({finding.id for finding in report.findings} for report in (before, now))
+    gone, new = (", ".join(sorted(ids)) or "nothing" for ids in (then - found, found - then))
+    return f"the report is another one; found no more: {gone}; found only now: {new}"
 
 
 def run(wanted: Wanted) -> Outcome:

@@ -6,6 +6,7 @@ A trace is played as the vector that it would be, through the same doors and wit
 from __future__ import annotations
 
 import hashlib
+import re
 import time
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -15,13 +16,14 @@ from clearspec.codec import canonical_bytes, encode
 from clearspec.events import ACTION_NAMES, Genesis
 from clearspec.formats import Importance, Vector, VectorFormat, Why
 from clearspec.invariants import INVARIANTS, broken
-from clearspec.rules import CHAPTERS
+from clearspec.machine import TRANSITIONS
+from clearspec.rules import CHAPTERS, IMPLEMENTED
 from clearspec.snapshot import state_root
 from clearspec.state import State
 from clearspec_conformance.engines import GRACE, Opener, Trouble
 from clearspec_conformance.formats import Verdict, sealed
 from clearspec_conformance.fuzz.generating import Trace, answered
-from clearspec_conformance.playing import Diverged, Terms, headline, play_vector, rule_behind
+from clearspec_conformance.playing import Diverged, Terms, headline, play_vector
 from clearspec_conformance.reports import LONGEST_WHY
 from clearspec_conformance.runner import Run, Settings, begun
 from clearspec_conformance.session import NotImplementedByEngine, Session
@@ -31,6 +33,9 @@ from clearspec_conformance.verdicts import Difference, Failure
 
 BUG = "disagreement found by fuzzing"
 """Class of bug that a found vector names."""
+
+POSTING = re.compile(r"\$\.receipt\.postings\[(\d+)\]")
+"""Where a difference stands that is in a posting."""
 
 RESTORING = "EVENT-12"
 """Rule of a disagreement that shows only after a full snapshot has been restored."""
@@ -94,6 +99,11 @@ class Disagreement:
     failure: Failure | None
     why: str
     stderr: str = ""
+
+    @property
+    def own(self) -> bool:
+        """Whether it speaks against the reference, whatever the engine says."""
+        return self.failure is not None and self.failure.differences[0].path == INVARIANT_PATH
 
 
 class Skipped(Exception):
@@ -168,16 +178,28 @@ def against_itself(state: State, trace: Trace) -> Disagreement | None:
     return Disagreement(trace, Verdict.FAILED, failure, f"the reference breaks {', '.join(found)}")
 
 
-def rules_of(trace: Trace) -> tuple[str, ...]:
-    """The rule that the last step of a trace is about."""
-    fallback = ("EVENT-3",) if trace.steps[-1].event is None else ()
-    return (rule_behind(vector_of(trace, rules=fallback), trace.steps[-1]),)
+def rules_of(found: Disagreement) -> tuple[str, ...]:
+    """The rule that a disagreement is about, as far as can be told.
+
+    That of the rejection; else the cause of the posting that differs, or what the action's own chapter says of it.
+    """
+    last = found.trace.steps[-1]
+    receipt, path = last.receipt, "" if found.failure is None else found.failure.differences[0].path
+    if receipt.rule is not None or last.event is None:
+        return (receipt.rule or "EVENT-3",)
+    posting = POSTING.match(path)
+    if posting is not None and int(posting[1]) < len(receipt.postings):
+        return (receipt.postings[int(posting[1])].cause,)
+    name = ACTION_NAMES[type(last.event.action)]
+    cited = [rule for rule, functions in IMPLEMENTED.items() if TRANSITIONS[name] in functions]
+    own = [rule for rule in cited if CHAPTERS[rule.rpartition("-")[0]] == FEATURE_OF[name]]
+    return ((*own, *cited)[0],)
 
 
 def found_vector(found: Disagreement) -> Vector:
     """The vector of a disagreement: what must come of it is what the reference says, seen after the last step."""
     state, trace = answered(found.trace.genesis, found.trace.steps)
-    vector: Vector = sealed(vector_of(trace, state_root(state), rules_of(trace), found.why[:LONGEST_WHY]))
+    vector: Vector = sealed(vector_of(trace, state_root(state), rules_of(found), found.why[:LONGEST_WHY]))
     return vector
 
 

@@ -16,7 +16,7 @@ from clearspec.formats import VectorStep
 from clearspec.numerics import SCALE
 from clearspec.snapshot import state_root
 from clearspec_conformance.formats import Verdict
-from clearspec_conformance.fuzz.duel import RESTORING, Disagreement, Duel, Skipped
+from clearspec_conformance.fuzz.duel import RESTORING, Disagreement, Duel, Skipped, against_itself
 from clearspec_conformance.fuzz.generating import answered
 from clearspec_conformance.fuzz.worlds import FEED, PARAMETERS, START, plain
 from clearspec_conformance.playing import ROOT_PATH
@@ -97,13 +97,9 @@ def renamed(step: VectorStep, old: str, new: str, owner: str) -> VectorStep:
 
 def owner_of(steps: Steps, account: str) -> str:
     """Who opened an account; itself, if nobody did."""
-    for step in steps:
-        if (
-            step.event is not None
-            and isinstance(step.event.action, OpenAccount)
-            and step.event.action.account == account
-        ):
-            return step.event.actor
+    for event in (step.event for step in steps):
+        if event is not None and isinstance(event.action, OpenAccount) and event.action.account == account:
+            return event.actor
     return account
 
 
@@ -215,7 +211,7 @@ def _thinned(genesis: Genesis, steps: Steps, place: int) -> VectorStep:
     def deposited(amount: int) -> VectorStep:
         return moved(steps[place], action=replace(action, amount=amount))
 
-    low, high = 0, action.amount
+    low, high = 0, int(action.amount)
     while high - low > 1:
         middle = (low + high) // 2
         enough = outcomes(genesis, (*steps[:place], deposited(middle), *steps[place + 1 :])) == wanted
@@ -224,11 +220,9 @@ def _thinned(genesis: Genesis, steps: Steps, place: int) -> VectorStep:
 
 
 def outcomes(genesis: Genesis, steps: Steps) -> list[Any]:
-    """What the reference says to trades and the like: the reasons of every step that moves a position but the last."""
+    """The reasons that the reference gives to every step but the last that asks for margin."""
     _, trace = answered(genesis, steps)
-    return [
-        step.receipt.reason for step in trace.steps[:-1] if step.receipt.action in ("trade", "withdraw", "transfer")
-    ]
+    return [step.receipt.reason for step in trace.steps[:-1] if step.receipt.action in MARGINED]
 
 
 def with_simpler_times(genesis: Genesis, steps: Steps) -> Candidates:
@@ -355,13 +349,19 @@ class Reduction:
         self.seen.add(hash(key))
         self.tries += 1
         try:
-            state, trace = answered(genesis, steps)
-            found = self.duel.disagreement(trace, state_root(state) if self.thorough else "")
+            found = self.judged(genesis, steps)
         except (ValueError, Skipped):
             return None
         if found is not None:
             self.hung += found.verdict == Verdict.HUNG
         return found if found is not None and found.verdict == self.found.verdict else None
+
+    def judged(self, genesis: Genesis, steps: Sequence[VectorStep]) -> Disagreement | None:
+        """What engine and reference disagree on; or where the reference is at fault, what it breaks."""
+        state, trace = answered(genesis, steps)
+        if self.found.own:
+            return against_itself(state, trace)
+        return self.duel.disagreement(trace, state_root(state) if self.thorough else "")
 
     def improved(self, proposals: Pass) -> bool:
         """Take the first candidate of a pass that still shows the disagreement, and go on from it; until none does."""

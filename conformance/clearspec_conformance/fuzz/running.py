@@ -159,8 +159,8 @@ def small(wanted: Wanted, shards: Sequence[Shard], tell: Callable[[str], None]) 
         for number, (shard, each) in enumerate(everything, start=1):
             tell(f"making {number} of {len(everything)} small")
             one = settled(duel, judge, shard.seed, each)
-            kind = found.setdefault(one.kind, one)
-            found[one.kind] = min(kind, one, key=Found.order)
+            known = found.setdefault(one.kind, one)
+            found[one.kind] = min(known, one, key=Found.order)
     finally:
         duel.end()
         judge.end()
@@ -172,7 +172,7 @@ def settled(duel: Duel, judge: Duel, seed: int, raw: Disagreement) -> Found:
     less = reduced(duel, raw)
     vector = found_vector(less)
     trace = Trace(vector.genesis, vector.steps)
-    again = duel.disagreement(trace, vector.root)
+    again = None if less.own else duel.disagreement(trace, vector.root)
     right = judge.disagreement(trace, vector.root) is None
     confirmed = right and again is not None and again.verdict == less.verdict
     shown = again if again is not None and confirmed else less

@@ -13,16 +13,18 @@ from clearspec.ledger import balance, custody_of_users, user
 from clearspec.liquidation import closable_size
 from clearspec.margin import Standing, collateral_price, is_liquidatable, standing, withdrawal_equity
 from clearspec.numerics import SCALE, mul_ceil, mul_floor
-from clearspec.parameters import FeedParameters, MarketParameters, PoolParameters
+from clearspec.parameters import MarketParameters, PoolParameters
 from clearspec.state import FLAT, Feed, Market, Position, State
 
 NOBODY = "nobody"
 """An id that nothing has."""
 
 LARGEST = 99
-"""No number is drawn above this, and none below its negative. Hypothesis favours constants of the modules that are
-loaded, smaller ones excepted; with larger draws a seed would mean something else in every process."""
+"""Largest number that is drawn.
 
+Above it Hypothesis favours constants that stand in the modules that happen to be loaded, and a seed would mean
+something else in every process.
+"""
 
 NUDGES = (0, 0, 0, 1, -1)
 """How far a value is moved off its boundary."""
@@ -150,10 +152,9 @@ class Stage:
     @cached_property
     def liquidatable(self) -> str:
         """An account below maintenance that is not in default, else the weakest."""
-        found = [name for name in self.accounts if is_liquidatable(self.standing(name))]
-        return chosen(
-            [name for name in found if self.standing(name).net_liquidation_value >= 0], self.draw.who, self.weak
-        )
+        weak = [name for name in self.accounts if is_liquidatable(self.standing(name))]
+        found = [name for name in weak if self.standing(name).net_liquidation_value >= 0]
+        return chosen(found, self.draw.who, self.weak)
 
     @cached_property
     def defaulted(self) -> str:
@@ -164,7 +165,7 @@ class Stage:
     @cached_property
     def needy(self) -> str:
         """An account whose collateral may be converted, else the weakest."""
-        found = [name for name in self.accounts if conversion_need(self.standing(name), self.pools(name)) > 0]
+        found = [name for name in self.accounts if conversion_need(self.standing(name), self.pool_of(name)) > 0]
         with_collateral = [name for name in found if self.standing(name).collateral > 0]
         return chosen(with_collateral or found, self.draw.who, self.weak)
 
@@ -172,7 +173,7 @@ class Stage:
         """Another account than this one."""
         return chosen([name for name in self.accounts if name != account], self.draw.whom)
 
-    def pools(self, account: str) -> PoolParameters:
+    def pool_of(self, account: str) -> PoolParameters:
         """Parameters of the pool of an account that exists."""
         return self.state.pools[self.state.accounts[account].pool]
 
@@ -284,10 +285,6 @@ class Stage:
         slope = worth - held.maintenance
         meets = (worth - held.margin_equity) * price // slope if slope else price
         return [meets, price - held.net_liquidation_value // size]
-
-    def widest_confidence(self, price: int, feed: FeedParameters) -> int:
-        """The widest confidence with which a price counts."""
-        return mul_floor(price, feed.confidence)
 
     def outflows(self, account: str, asset: str) -> list[int]:
         """Amounts at which an outflow meets the balance, its limit, the margin, or custody."""

@@ -12,11 +12,15 @@ from rich.text import Text
 
 from clearspec.codec import encode
 from clearspec_command.display import plain
+from clearspec_conformance.fuzz.duel import INVARIANT_PATH
 from clearspec_conformance.fuzz.report import FuzzReport
 from clearspec_conformance.fuzz.running import Found, Outcome
 from clearspec_conformance.fuzz.shards import Shard
 from clearspec_conformance.terminal import console_for, print_failure
 from clearspec_conformance.verdicts import Failure
+
+MOST_NAMED = 25
+"""Rules or reasons that were not reached, as far as they are named."""
 
 MOST_LINES = 40
 """Branching lines shown of those where not every way was taken; the report has all."""
@@ -47,9 +51,16 @@ def print_found(console: Console, one: Found, path: str) -> None:
     print_failure(console, replace(one.result, failure=with_events(one)))
     finding = one.finding
     console.print(Text(f"  {finding.found_with} events made {finding.events}, from seed {finding.seed}"))
-    lost = "not seen again when it was played by itself, so there is no vector: what came before it may matter"
-    console.print(Text(f"  vector {plain(path)}") if path else Text(f"  {lost}", "yellow"))
+    console.print(Text(f"  vector {plain(path)}") if path else Text(f"  no vector: {unshown(one)}", "yellow"))
     console.print()
+
+
+def unshown(one: Found) -> str:
+    """Why a finding has no vector."""
+    failure = one.result.failure
+    if failure is not None and failure.differences[0].path == INVARIANT_PATH:
+        return "the fault is the reference's own; please report it with the events above"
+    return "not seen again when it was played by itself; what came before it may matter"
 
 
 def with_events(one: Found) -> Failure | None:
@@ -78,9 +89,9 @@ def print_outcome(console: Console, outcome: Outcome, paths: Sequence[str]) -> N
 def verdict(report: FuzzReport, reducing: float) -> Text:
     """What came of it in a line."""
     if report.findings:
-        kinds = f"{len(report.findings)} different" if len(report.findings) > 1 else "1"
-        many = f"{report.disagreements} sequences disagree; {kinds} after {reducing:.1f} s of making them small"
-        return Text(many, "red")
+        ways = "1 way" if len(report.findings) == 1 else f"{len(report.findings)} ways"
+        many = f"{report.disagreements:,} of {report.sequences:,} sequences disagree"
+        return Text(f"{many}, in {ways}; made small in {reducing:.1f} s", "red")
     if report.sequences == report.skipped:
         return Text("nothing was compared", "red")
     return Text("no disagreement", "green")
@@ -102,7 +113,8 @@ def print_reached(console: Console, report: FuzzReport) -> None:
         ("actions accepted", reached.accepted_not),
     ):
         if missing:
-            console.print(Text(f"  not reached, {what}: {' '.join(missing)}", "dim"))
+            named = " ".join(missing) if len(missing) <= MOST_NAMED else f"{len(missing)}, which the report names"
+            console.print(Text(f"  not reached, {what}: {named}", "dim"))
     if report.settings.branches:
         console.print(f"took {reached.branches} of {reached.branches_all} ways out of branching lines")
         for line in reached.branches_not[:MOST_LINES]:

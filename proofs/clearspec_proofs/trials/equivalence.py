@@ -107,7 +107,8 @@ def loaded(target: str) -> Callable[..., Any]:
         sys.path.pop(0)
     if not callable(found):
         raise NoKernel(f"{module} has no function {name!r}")
-    return found
+    function: Callable[..., Any] = found
+    return function
 
 
 def require_signature(kernel: Kernel, function: Callable[..., Any]) -> None:

@@ -205,12 +205,14 @@ def _all() -> list[Kernel]:
             oracle.worst_price,
         ),
         Kernel(
-            "ramped", "PARM-13", {"before": Notional, "after": Notional, "elapsed": DurationOrZero, "duration": Duration},
+            "ramped", "PARM-13",
+            {"before": Notional, "after": Notional, "elapsed": DurationOrZero, "duration": Duration},
             parameters.ramped, lambda _before, _after, elapsed, duration: elapsed <= duration, "elapsed <= duration",
         ),
         Kernel(
             "open_interest_weight", "MARG-2", {"value": Notional, "lower": AmountOrZero, "upper": AmountOrZero},
-            margin.open_interest_weight, lambda _, lower, upper: upper == 0 or lower < upper, "upper = 0 or lower < upper",
+            margin.open_interest_weight, lambda _, lower, upper: upper == 0 or lower < upper,
+            "upper = 0 or lower < upper",
         ),
         Kernel("size_ratio", "MARG-3", {"size": SizeOrZero, "slope": Ratio, "unit": Size}, margin.size_ratio),
         Kernel(

@@ -1,0 +1,168 @@
+"""CrossHair and the lifted proofs side by side, on the same properties of the same kernels.
+
+CrossHair lifts Python by other means and asks Z3; it writes no certificates. Its verdicts are read from its full
+report, for its exit code is 0 for "not confirmed" too. Each property is one run of its command, less what a run costs
+that has nothing to show; each theorem is proved cold in this process, in the same session, in turns with CrossHair.
+
+    python proofs/benchmarks/crosshair.py --write
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.metadata
+import json
+import platform
+import re
+import statistics
+import subprocess
+import sys
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from contracts import THEOREMS
+
+from clearspec_proofs.proving import prove
+from clearspec_proofs.records import Verdict
+from clearspec_proofs.theorems import catalogue
+
+HERE = Path(__file__).parent
+PAGE = HERE.parents[1] / "docs" / "proofs-figures.md"
+BEGIN, END = "<!-- crosshair: begin -->", "<!-- crosshair: end -->"
+LINE = re.compile(r":\d+: (?P<kind>\w+): (?P<text>.*)$")
+SECONDS = 60
+TURNS = 3
+
+
+@dataclass
+class Row:
+    """A property: the verdicts and times of both."""
+
+    property: str
+    theorem: str
+    crosshair: str
+    crosshair_seconds: float
+    lifted: str
+    lifted_seconds: float
+
+    @property
+    def ratio(self) -> str:
+        """How many times quicker the lifted proof is to a complete verdict; CrossHair may have none."""
+        if self.crosshair != "confirmed":
+            return "CrossHair has no verdict"
+        return f"{self.crosshair_seconds / self.lifted_seconds:.1f}"
+
+
+def verdict_of(report: str) -> str:
+    """One verdict from CrossHair's full report on a function: the worst of its conditions."""
+    said = {match["text"].strip() for line in report.splitlines() if (match := LINE.search(line))}
+    if any(text not in ("Confirmed over all paths.", "Not confirmed.") for text in said):
+        return next(text for text in sorted(said) if text not in ("Confirmed over all paths.", "Not confirmed."))
+    if not said:
+        return "nothing reported"
+    return "not confirmed" if "Not confirmed." in said else "confirmed"
+
+
+def crosshair(target: str, kind: str = "PEP316", seconds: int = SECONDS) -> tuple[str, float, int]:
+    """Verdict, wall time and exit code of one run of CrossHair's command."""
+    command = [sys.executable, "-m", "crosshair", "check", target, f"--analysis_kind={kind}", "--report_all"]
+    start = time.perf_counter()
+    run = subprocess.run(
+        [*command, f"--per_condition_timeout={seconds}"], cwd=HERE, capture_output=True, text=True, check=False
+    )
+    return verdict_of(run.stdout + run.stderr), time.perf_counter() - start, run.returncode
+
+
+def lifted(name: str) -> Verdict:
+    """A cold proof."""
+    return prove(catalogue()[name])
+
+
+def compared(seconds: int, turns: int) -> list[Row]:
+    """Every property in turns with its theorem; medians of the times."""
+    rows = []
+    for function, name in THEOREMS.items():
+        ours, theirs, said, proved = [], [], [], []
+        for _ in range(turns):
+            start = crosshair("contracts.starts", seconds=seconds)[1]
+            verdict = lifted(name)
+            ours.append(verdict.seconds)
+            proved.append(verdict.status.value)
+            report, wall, _ = crosshair(f"contracts.{function}", seconds=seconds)
+            theirs.append(max(0.0, wall - start))
+            said.append(report)
+            if wall > seconds:
+                break
+        row = Row(function, name, max(said), statistics.median(theirs), max(proved), statistics.median(ours))
+        sys.stderr.write(f"{row}\n")
+        rows.append(row)
+    return rows
+
+
+def empty() -> list[str]:
+    """What CrossHair says of preconditions that contradict themselves, with its exit codes."""
+    by_docstring = crosshair("contracts.nothing_satisfies_this")
+    by_assert = crosshair("asserted.nothing_gets_past", kind="asserts")
+    return [
+        f'as `pre:` lines: "{by_docstring[0]}", exit code {by_docstring[2]}',
+        f'as assert statements: "{by_assert[0]}", exit code {by_assert[2]}',
+    ]
+
+
+def table(rows: list[Row], said: list[str], seconds: int, turns: int) -> str:
+    """The comparison as Markdown."""
+    versions = f"crosshair-tool {importlib.metadata.version('crosshair-tool')}, "
+    versions += f"z3-solver {importlib.metadata.version('z3-solver')}, Python {platform.python_version()}"
+    lines = [
+        f"{versions}; medians of up to {turns} turns; CrossHair has {seconds} s for each condition.", "",
+        "| property | CrossHair | s | lifted proof | s | times quicker |", "|---|---|---|---|---|---|",
+    ]  # fmt: skip
+    lines += [
+        f"| `{row.theorem}` | {row.crosshair} | {row.crosshair_seconds:.2f} | {row.lifted} | {row.lifted_seconds:.2f} "
+        f"| {row.ratio} |"
+        for row in rows
+    ]
+    decided = [row for row in rows if row.crosshair == "confirmed"]
+    quick = sum(row.crosshair_seconds >= 20 * row.lifted_seconds for row in decided)
+    ratio = statistics.median(row.crosshair_seconds / row.lifted_seconds for row in decided) if decided else 0
+    lines += [
+        "",
+        f"Of {len(rows)} properties CrossHair confirms {len(decided)}; on these the lifted proof is quicker by a median "
+        f"factor of {ratio:.1f}, and at least 20 times quicker on {quick}. Lifted proofs also write a certificate for "
+        "each step, which CrossHair does not.",
+        "",
+        "A precondition that contradicts itself, with a false claim behind it:",
+        "",
+        *(f"- CrossHair {line};" for line in said),
+        "- a theorem whose marked points no execution reaches: unknown, exit code 1.",
+    ]
+    return "\n".join(lines)
+
+
+def written(page: Path, text: str) -> None:
+    """Put a section between its marks."""
+    before, _, rest = page.read_text(encoding="utf-8").partition(BEGIN)
+    _, _, after = rest.partition(END)
+    page.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}", encoding="utf-8")
+
+
+def main() -> int:
+    """Compare, print, and write the page if asked."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=int, default=SECONDS, help="CrossHair's time for each condition")
+    parser.add_argument("--turns", type=int, default=TURNS)
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--write", action="store_true", help=f"write into {PAGE.name}")
+    given = parser.parse_args()
+    rows = compared(given.seconds, given.turns)
+    text = table(rows, empty(), given.seconds, given.turns)
+    if given.write:
+        written(PAGE, text)
+    sys.stdout.write(json.dumps([asdict(row) for row in rows], indent=1) if given.json else text)
+    sys.stdout.write("\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
