@@ -17,6 +17,7 @@ import json
 import os
 import platform
 import re
+import resource
 import subprocess
 import sys
 import tempfile
@@ -93,9 +94,10 @@ with open(sys.argv[1], "rb") as stream:
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """A command that has run: seconds on the clock, its exit code, its greatest memory in MiB (0: not known)."""
+    """A command that has run: seconds on the clock and of processors, exit code, most memory in MiB (0: unknown)."""
 
     seconds: float
+    cpu: float
     code: int
     peak: int
     output: str
@@ -103,10 +105,12 @@ class Timing:
 
 def run(*arguments: str) -> Timing:
     """Run Python with these arguments."""
-    started = time.monotonic()
+    started, before = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, check=False)
+    seconds, after = time.monotonic() - started, resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     found = re.search(r"peak (\d+)", done.stderr)
-    return Timing(time.monotonic() - started, done.returncode, int(found[1]) if found else 0, done.stdout + done.stderr)
+    return Timing(seconds, cpu, done.returncode, int(found[1]) if found else 0, done.stdout + done.stderr)
 
 
 def audited(path: Path, *options: str) -> Timing:
@@ -138,31 +142,38 @@ def speed(folder: Path, events: int, turns: int) -> Section:
             path, "--jobs", "2", "--executor", "dask", "--json", report
         ),
     }
+    load = os.getloadavg()[0]
     digests, times = set(), {name: [] for name in ways}
     for _ in range(turns):
         for name, way in ways.items():
             times[name].append(way())
             if name.startswith("audit"):
                 digests.add(hashlib.sha256(Path(report).read_bytes()).hexdigest())
-            say(f"{name}: {times[name][-1].seconds:.1f} s, peak {times[name][-1].peak} MiB, {times[name][-1].code}")
+            last = times[name][-1]
+            say(f"{name}: {last.seconds:.1f} s, {last.cpu:.1f} s of processors, {last.peak} MiB, exit code {last.code}")
     tenth = audited(small)
     rows = speed_rows(times)
-    rows.append((f"audit, one pass, {events // 10:,} events", f"{tenth.seconds:.1f}", "", "", tenth.peak))
+    rows.append(
+        (f"audit, one pass, {events // 10:,} events", f"{tenth.seconds:.1f}", f"{tenth.cpu:.1f}", "", "", tenth.peak)
+    )
     if any(timing.code for part in times.values() for timing in part) or len(digests) != 1:
         raise SystemExit("an audit failed, or the reports differ")
     about = (
         f"{events:,} events of a made-up market, {path.stat().st_size / 2**20:,.0f} MiB, a full snapshot every "
         f"{max(1, events // 20):,}. Whole commands, start included; median of {turns} turns with the least and the "
         "most. All reports are the same, byte for byte. Memory is that of the command's own process. Goal for two "
-        f"segments: {GOAL} times one."
+        f"segments: {GOAL} times one. The load of the machine when it began: {load:.1f}."
     )
-    return Section("Speed and memory", about, ("what", "seconds", "to decoding", "to one pass", "MiB"), rows)
+    head = ("what", "seconds", "of processors", "processors to decoding", "to one pass", "MiB")
+    return Section("Speed and memory", about, head, rows)
 
 
 def speed_rows(times: dict[str, list[Timing]]) -> Rows:
     """A row for each way."""
     middle = {name: median(part.seconds for part in parts) for name, parts in times.items()}
+    work = {name: median(part.cpu for part in parts) for name, parts in times.items()}
     decoding, alone, *_ = middle.values()
+    least, *_ = work.values()
     rows: Rows = []
     for name, parts in times.items():
         seconds = [part.seconds for part in parts]
@@ -170,7 +181,8 @@ def speed_rows(times: dict[str, list[Timing]]) -> Rows:
             "" if name == "audit, one pass" or middle[name] == decoding else f"{alone / middle[name]:.2f} times as fast"
         )
         spread = f"{middle[name]:.1f} ({min(seconds):.1f} to {max(seconds):.1f})"
-        rows.append((name, spread, f"{middle[name] / decoding:.1f}", ratio, max(part.peak for part in parts) or ""))
+        effort = (f"{work[name]:.1f}", f"{work[name] / least:.1f}")
+        rows.append((name, spread, *effort, ratio, max(part.peak for part in parts) or ""))
     return rows
 
 

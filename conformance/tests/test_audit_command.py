@@ -51,6 +51,13 @@ def test_a_right_log(tmp_path: Path, capsys: Printed) -> None:
     assert "receipt.subject not compared" in out
 
 
+def test_the_log_of_a_run_is_clean(tmp_path: Path, capsys: Printed) -> None:
+    scenario, log = ROOT / "conformance" / "scenarios" / "first-default.toml", tmp_path / "run.jsonl"
+    assert main(["run", str(scenario), "--quiet", "--log", str(log)]) == 0
+    assert main(["audit", str(log)]) == 0
+    assert "nothing is wrong" in capsys.readouterr().out
+
+
 def test_a_wrong_log(tmp_path: Path, capsys: Printed) -> None:
     assert main(["audit", str(wrong_log(tmp_path))]) == 1
     out = capsys.readouterr().out

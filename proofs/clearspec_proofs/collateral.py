@@ -527,27 +527,33 @@ def transfer_and_back_gain_nothing(path: Any) -> Any:
 
 
 @theorem(
-    "conversion-and-back-gain-nothing",
-    "A conversion, and in the same second a conversion of the same amount back, leave every balance as it was.",
+    "conversion-has-no-way-back",
+    "After an accepted conversion account and keeper together hold what they held of either asset, nobody else's "
+    "balance has changed, and the keeper's own collateral is not for sale in that second: nothing is bought back at a "
+    "discount.",
     "COLL-8",
     strength=Strength.ONE_STEP,
-    marks=("there and back",),
+    marks=("accepted",),
 )
-def conversion_and_back_gain_nothing(path: Any) -> Any:
-    """Each of the two is at that time the other's keeper; rounding favours neither."""
+def conversion_has_no_way_back(path: Any) -> Any:
+    """Any positions and other collateral of both."""
     world = holders(path, "A", "B")
-    before, amount = balances_of(world), path.atom("amount", 1, AMOUNT_MAX)
-    time = world.state.time + path.atom("wait", 0)
-    stand_ins = (
-        passing(collateral.require_outflow), opaque(margin.standing, any_standing),
-        opaque(collateral.conversion_need, any_integer), *Standings(world, ("A", COIN), ("B", COIN)).stand_ins(),
-    )  # fmt: skip
-    there = follow(world, ev.Convert("A", "B", COIN, amount), *stand_ins, time=time)
-    back = follow(world, ev.Convert("B", "A", COIN, amount), *stand_ins, time=time)
-    if there.reason is None and back.reason is None:
-        path.mark("there and back")
-        claim_balances(world, before)
-    return there.reason, back.reason
+    standings = Standings(world)
+    action = world.action(ev.Convert, account="A", keeper="B", asset=COIN)
+    receipt = world.apply(action, *standings.stand_ins(), opaque(collateral.conversion_need, any_integer))
+    if receipt.reason is not None:
+        return receipt.reason
+    before, after = world.before.state().balances, world.state.balances
+    mine = [user(asset, POOL, account) for asset in (CASH, COIN) for account in "AB"]
+    for asset in (CASH, COIN):
+        held = [sum(table[user(asset, POOL, account)] for account in "AB") for table in (before, after)]
+        path.claim(f"together of {asset}", lambda held=held: held[1] == held[0])
+    for key in before:
+        if key not in mine:
+            path.claim(f"{' '.join(key)} is what it was", lambda key=key: after[key] == before[key])
+    need = collateral.conversion_need(standings.of("B"), world.state.pools[POOL])
+    path.claim("the keeper is not for sale", lambda: need == 0)
+    return None
 
 
 # Gates open again

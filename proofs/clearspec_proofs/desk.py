@@ -17,7 +17,7 @@ from clearspec.numerics import INDEX_MAX, PRICE_MAX, notional
 from clearspec.parameters import LiquidationParameters
 from clearspec.sandbox import LISTING, genesis
 from clearspec.sandbox import POOL as POOL_PARAMETERS
-from clearspec.state import Account, Budget, Market, Position
+from clearspec.state import Account, Budget, Market, MarketStatus, Position
 from clearspec_proofs.world import Tables, symbolic
 
 CASH, COIN, POOL, OTHER_POOL = "USD", "ETH", "main", "other"
@@ -52,6 +52,13 @@ class Desk:
         """A ledger account of the house with any balance; a fund holds no less than nothing (INV-3)."""
         fund = kind in (Kind.INSURANCE_FUND, Kind.SKIN_IN_THE_GAME, Kind.FEE_TREASURY)
         self.state.balances.put(house(CASH, pool, kind), self.path.atom(f"{pool} {kind.value}", 0 if fund else None))
+
+    def claim(self, account: str, claim: Any) -> None:
+        """A claim of a settled market."""
+        record, funding = self.state.accounts[account], self.state.fundings[MARKET]
+        position = Position(0, -claim, funding.index, funding.haircut_long)
+        self.state.positions.put((account, MARKET), position)
+        self.state.accounts.put(account, replace(record, markets=(*record.markets, MARKET)))
 
     def priced(self, price: Any, market: str = MARKET) -> None:
         """A mark that is fresh for ever."""
@@ -96,6 +103,18 @@ class Desk:
         self.state.markets.put(market, record)
         self.state.budgets.put(market, symbolic(self.path, Budget, f"budget of {market}"))
         return record
+
+    def settling(self, price: Any, **figures: Any) -> None:
+        """Put the market in final settlement at a price, with these figures."""
+        state = self.state
+        self.priced(price)
+        state.markets.put(MARKET, replace(state.markets[MARKET], status=MarketStatus.SETTLING))
+        settlement = replace(state.settlements[MARKET], price=price)
+        state.settlements.put(MARKET, replace(settlement, **figures))
+
+    def held(self, *key: str) -> Any:
+        """Balance of a ledger account."""
+        return balance(self.state, (key[0], key[1], key[2], key[3]))
 
     def begin(self) -> Tables:
         """Take note of the state before what a theorem is about."""

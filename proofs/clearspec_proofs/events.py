@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
-from clearspec import collateral, liquidation, listing, margin, oracle, settlement, trading, waterfall
+from clearspec import collateral, liquidation, listing, margin, oracle, sandbox, settlement, trading, waterfall
 from clearspec import events as ev
 from clearspec import funding as funding_module
 from clearspec.events import ACTION_NAMES, Outcome, Reason, Rejected
@@ -467,6 +467,18 @@ INSIDE = StandIn(listing.listing_violations, "itself, where it finds nothing", l
 """Parameters inside the envelope."""
 
 
+def example_change(world: World) -> ev.SetParameters:
+    """Parameters in numbers before a change and after it, with other windows and periods."""
+    state = world.state
+    market, feed = state.markets[MARKET], state.feeds[FEED]
+    before = replace(market, listing=replace(market.listing, parameters=sandbox.MARKET), before=sandbox.MARKET)
+    state.markets.put(MARKET, before)
+    state.feeds.put(FEED, replace(feed, parameters=replace(sandbox.FEED, feed=FEED)))
+    funding = replace(sandbox.FUNDING, period=2 * sandbox.FUNDING.period)
+    mark = replace(sandbox.MARK, window=sandbox.MARK.window + 1)
+    return ev.SetParameters(MARKET, replace(sandbox.MARKET, funding=funding, mark=mark))
+
+
 @theorem(
     "administrators-move-no-value",
     "Neither new parameters of a market nor a change of its status write to a balance, a position or an account, nor "
@@ -477,13 +489,15 @@ INSIDE = StandIn(listing.listing_violations, "itself, where it finds nothing", l
     marks=("accepted",),
 )
 def administrators_move_no_value(path: Any) -> Any:
-    """Carried funding and the mark's smoothing are rescaled."""
+    """Carried funding and the mark's smoothing are rescaled. Any parameters; an example of some in numbers besides."""
     world = market_held(path)
-    action = (
-        world.action(ev.SetStatus, market=MARKET)
-        if world.either("status")
-        else ev.SetParameters(MARKET, new_parameters(world))
-    )
+    kind = one_of(path, "change", ("of an example", "of parameters", "of status"))
+    if kind == "of status":
+        action = world.action(ev.SetStatus, market=MARKET)
+    elif kind == "of parameters":
+        action = ev.SetParameters(MARKET, new_parameters(world))
+    else:
+        action = example_change(world)
     receipt = follow(world, action, INSIDE, agreeing(oracle.is_fresh))
     if receipt.reason is not None:
         return receipt.reason

@@ -27,8 +27,8 @@ from clearspec import events as ev
 from clearspec import parameters as par
 from clearspec.ledger import Kind, balance, house, post, user
 from clearspec.numerics import DURATION_MAX, NOTIONAL_MAX, PRICE_MAX, SCALE, SIZE_MAX, TIME_MAX, notional
-from clearspec.parameters import Layer, MarketKind
-from clearspec.state import Feed, Position, State
+from clearspec.parameters import FUND_LAYERS, Layer, MarketKind
+from clearspec.state import Budget, Feed, Position, State
 from clearspec_proofs.books import Books, Known
 from clearspec_proofs.claims import ALWAYS, envelope, view
 from clearspec_proofs.sound import (
@@ -53,7 +53,7 @@ from clearspec_proofs.sound import (
 )
 from clearspec_proofs.stand_ins import (
     FILLED,
-    PASSING,
+    OPAQUE,
     StandIn,
     any_bool,
     any_integer,
@@ -77,6 +77,21 @@ FUNDS = (Kind.INSURANCE_FUND, Kind.SKIN_IN_THE_GAME)
 COIN_FEED, OTHER_MARKET, NOBODY, NOWHERE = f"{COIN}-feed", "N", "nobody", "Z"
 
 Part = Callable[[], Any]
+
+
+def ordered_standing(path: Any) -> Any:
+    """Any standing whose collateral, requirement and notional are not negative."""
+    made = any_standing(path, "standing")
+    for figure in (made.collateral, made.maintenance, made.notional):
+        given(path, figure >= 0, "range of a standing")
+    return made
+
+
+ORDERED = StandIn(
+    margin.standing,
+    "margin.two-equities, margin.exposures-ordered",
+    lambda path: lambda *_: ordered_standing(path),
+)
 
 
 def inductive(name: str, sentence: str, *rules: str, mark: str = "accepted") -> Any:
@@ -594,7 +609,7 @@ def novation(path: Any, *kinds: str) -> tuple[Books, Part]:
     for account in "AB":
         world.account(account, **{MARKET: world.one_of(f"{account} holds", *kinds)})
     lots, price = path.atom("lots", 1, SIZE_MAX), path.atom("price", 1, PRICE_MAX)
-    given(path, world.state.marks[MARKET].price >= 1, "a market with a mark")
+    given(path, world.state.marks[MARKET].price >= 1, "range, for the market has a mark")
     return world, lambda: trading.novate(world.moment(), "A", "B", MARKET, lots, price)
 
 
@@ -730,7 +745,7 @@ def closable_size(path: Any) -> Any:
     world.pool()
     world.market(bare=True)
     size, price = path.atom("size", 1, SIZE_MAX), path.atom("price", 1, PRICE_MAX)
-    account, time = any_standing(path, "account"), path.atom("time", 0, TIME_MAX)
+    account, time = ordered_standing(path), path.atom("time", 0, TIME_MAX)
     given(path, account.margin_equity < account.maintenance, "below maintenance")
     with standing_in(path, opaque(liquidation.is_critical, any_bool)):
         closable = liquidation.closable_size(size, price, account, world.state.markets[MARKET], time)
@@ -751,8 +766,8 @@ def pay_penalty(path: Any) -> Any:
         world.account(account)
     market, value = world.state.markets[MARKET], path.atom("value", 0, NOTIONAL_MAX)
     action = ev.Liquidate("A", "B", MARKET, path.atom("size", 1, SIZE_MAX))
-    before = any_standing(path, "before")
-    given(path, before.notional >= 1, "a position is held")
+    before = ordered_standing(path)
+    given(path, before.notional >= 1, "range, for a position is held")
     penalty = StandIn(
         liquidation.penalty_for, "liquidation.penalty-bounded", lambda _: lambda *__: path.fresh("penalty", 0)
     )
@@ -775,7 +790,7 @@ def closable(path: Any) -> StandIn:
     """At least a lot and at most the position."""
 
     def result(size: Any, _: Any, account: Any, *__: Any) -> Any:
-        path.claim("below maintenance", lambda: account.margin_equity < account.maintenance)
+        path.claim("below maintenance", lambda: 0 <= account.maintenance > account.margin_equity)
         made = path.fresh("closable", 1)
         given(path, made <= size, "at most the position")
         return made
@@ -791,12 +806,568 @@ def liquidate(path: Any) -> Any:
     world.account("A", **({MARKET: world.one_of("A holds", *kinds)} if kinds else {}))
     world.account("B")
     stand_ins = (
-        STANDING, novated(world, "A"), penalty_paid(world), closable(path), opaque(liquidation.may_act_for, any_bool),
+        ORDERED, novated(world, "A"), penalty_paid(world), closable(path), opaque(liquidation.may_act_for, any_bool),
         opaque(trading.reduces, any_bool), passing(liquidation.require_able),
     )  # fmt: skip
     liquidator = world.one_of("liquidator", "B", "A", NOBODY)
     action = world.action(ev.Liquidate, market=a_market(world), account="A", liquidator=liquidator)
     return world.keeps_invariants(action, *stand_ins).reason
+
+
+# Default
+
+
+def asked(path: Any, amount: Any) -> None:
+    """What a layer may be asked for."""
+    path.claim("asked for something or nothing", lambda: amount >= 0)
+
+
+def borne(path: Any, amount: Any, most: Any) -> None:
+    """What a layer may bear."""
+    path.claim("bears something or nothing", lambda: amount >= 0)
+    path.claim("bears no more than it is asked for", lambda: amount <= most)
+
+
+def claim_moved(world: Books, account: str, amount: Any, *kinds: Kind) -> None:
+    """Money came from these funds of the pool to an account, and nothing else moved."""
+    path, before, now = world.path, world.before.tables["balances"], world.state.balances
+    funds, mine = [house(CASH, POOL, kind) for kind in kinds], user(CASH, POOL, account)
+    path.claim("the account receives it", lambda: now[mine] - before[mine] == amount)
+    path.claim("the funds pay it", lambda: sum(before[key] - now[key] for key in funds) == amount)
+    for key in funds:
+        path.claim("a fund pays what it holds", lambda key=key: 0 <= now[key] <= before[key])
+    moved = {key for table, key in world.before.changed(world.state) if table == "balances"}
+    path.claim("nothing else moves", lambda: moved <= {mine, *funds})
+
+
+def paid_from(world: Books, account: str, most: Any, *kinds: Kind) -> Any:
+    """Pay an account any amounts out of funds, together at most ``most``, each at most what the fund holds."""
+    path, state, parts = world.path, world.state, []
+    for kind in kinds:
+        fund, part = house(CASH, POOL, kind), path.fresh("drawn", 0)
+        given(path, part <= balance(state, fund), "range of a draw")
+        post(state, [], fund, user(CASH, POOL, account), part, "FALL-5")
+        parts.append(part)
+    given(path, sum(parts) <= most, "range of a draw")
+    return sum(parts)
+
+
+def pool_of_funds(path: Any, *layers: Layer) -> Books:
+    """A pool with these layers, an account in it and a market whose budget is drawn on."""
+    world = Books(path)
+    world.feed(markets=(MARKET,))
+    world.pool(layers=layers)
+    world.market(phase=world.one_of("phase", OPEN, COLLECTING), bare=True)
+    world.account("A")
+    return world
+
+
+@inductive("draw_fund", "A draw on a fund keeps every invariant and pays what the fund holds at most.", mark="done")
+def draw_fund(path: Any) -> Any:
+    """Either fund."""
+    world, deficit = pool_of_funds(path), path.atom("deficit", 0)
+    kind, pool = world.one_of("fund", *FUNDS), world.state.pools[POOL]
+
+    def call() -> Any:
+        amount = waterfall.draw_fund(world.moment(), pool, kind, deficit, "A")
+        borne(path, amount, deficit)
+        claim_moved(world, "A", amount, kind)
+        return amount
+
+    return world.call(call, names=("A",))
+
+
+def fund_drawn(world: Books) -> StandIn:
+    """A fund is drawn on."""
+
+    def result(_: Any, __: Any, kind: Kind, deficit: Any, credit: str) -> Any:
+        asked(world.path, deficit)
+        return paid_from(world, credit, deficit, kind)
+
+    return StandIn(waterfall.draw_fund, "invariants.draw_fund", lambda _: result)
+
+
+@inductive("draw_pool_insurance", "A draw on the insurance fund keeps every invariant.", mark="done")
+def draw_pool_insurance(path: Any) -> Any:
+    """Within the pool's cap."""
+    world, deficit = pool_of_funds(path), path.atom("deficit", 0)
+
+    def call() -> Any:
+        amount = waterfall.draw_pool_insurance(world.moment(), world.state.pools[POOL], deficit, "A")
+        borne(path, amount, deficit)
+        claim_moved(world, "A", amount, Kind.INSURANCE_FUND)
+        return amount
+
+    return world.call(call, fund_drawn(world), names=("A",))
+
+
+def pool_insurance_drawn(world: Books) -> StandIn:
+    """The insurance fund is drawn on within the pool's cap."""
+
+    def result(_: Any, __: Any, deficit: Any, credit: str) -> Any:
+        asked(world.path, deficit)
+        for pool in world.state.pool_budgets:
+            world.state.pool_budgets.put(pool, symbolic(world.path, Budget, world.fresh_name("budget")))
+        return paid_from(world, credit, deficit, Kind.INSURANCE_FUND)
+
+    return StandIn(waterfall.draw_pool_insurance, "invariants.draw_pool_insurance", lambda _: result)
+
+
+@inductive("draw_insurance", "Draws on the insurance fund for any number of markets keep every invariant.", mark="done")
+def draw_insurance(path: Any) -> Any:
+    """Two turns: the second begins where every later one does, after any draw, with any budget."""
+    world = pool_of_funds(path)
+    parts = [(MARKET, path.atom(f"part {turn}", 0)) for turn in ("one", "two")]
+
+    def call() -> Any:
+        amount = waterfall.draw_insurance(world.moment(), world.state.pools[POOL], parts, "A")
+        borne(path, amount, sum(part for _, part in parts))
+        claim_moved(world, "A", amount, Kind.INSURANCE_FUND)
+        return amount
+
+    return world.call(call, pool_insurance_drawn(world), names=("A",))
+
+
+def insurance_drawn(world: Books) -> StandIn:
+    """The insurance fund is drawn on for several markets."""
+
+    def result(_: Any, __: Any, parts: list[tuple[str, Any]], credit: str) -> Any:
+        for _market, part in parts:
+            asked(world.path, part)
+        for market in world.state.budgets:
+            world.state.budgets.put(market, symbolic(world.path, Budget, world.fresh_name("budget")))
+        for pool in world.state.pool_budgets:
+            world.state.pool_budgets.put(pool, symbolic(world.path, Budget, world.fresh_name("budget")))
+        return paid_from(world, credit, sum(part for _, part in parts), Kind.INSURANCE_FUND)
+
+    return StandIn(waterfall.draw_insurance, "invariants.draw_insurance", lambda _: result)
+
+
+@inductive("charge_tear_ups", "Charging tear-ups keeps every invariant and charges no more than is asked for.", mark="done")
+def charge_tear_ups(path: Any) -> Any:
+    """Two of any number, whatever their shares."""
+    world = holders(path, "A", "B", "C")
+    torn, deficit = [waterfall.TearUp(name, path.atom(f"value {name}", 0)) for name in "BC"], path.atom("deficit", 0)
+
+    def call() -> Any:
+        amount = waterfall.charge_tear_ups(world.moment(), "A", torn, deficit)
+        borne(path, amount, deficit)
+        return amount
+
+    return world.call(call, STANDING, opaque(waterfall.cumulative_share, any_integer), names=("A", "B", "C"))
+
+
+@inductive("haircut_gains", "A gains haircut keeps every invariant and takes no more than its share.", mark="done")
+def haircut_gains(path: Any) -> Any:
+    """Of either side, in an open market; in another nothing."""
+    world = one_market(path, OPEN, OTHER)
+    world.account("A")
+    share = path.atom("share", 0)
+
+    def call() -> Any:
+        amount = waterfall.haircut_gains(world.moment(), "A", MARKET, share)
+        borne(path, amount, share)
+        return amount
+
+    return world.call(call, names=("A",))
+
+
+@inductive("seize_collateral_dust", "Seizing collateral dust keeps every invariant.", mark="done")
+def seize_collateral_dust(path: Any) -> Any:
+    """One of any number of assets."""
+    world = holders(path, "A")
+    pool = world.state.pools[POOL]
+    return world.call(lambda: waterfall.seize_collateral_dust(world.moment(), pool, "A"), names=("A",))
+
+
+@inductive("bear", "A layer keeps every invariant and bears no more than what remains of the deficit.", mark="done")
+def bear(path: Any) -> Any:
+    """Each layer, with and without markets that the deficit came from."""
+    world = pool_of_funds(path)
+    weights = world.one_of("markets", "some", "none")
+    layer = world.one_of("layer", *Layer)
+    deficit, before = path.atom("deficit", 0), path.atom("borne before", 0)
+    given(path, before <= deficit, "range")
+    losses = [(MARKET, 1)] if weights == "some" else []
+    case = waterfall.Resolution("A", world.state.pools[POOL], deficit, losses, [], {"before": before})
+
+    def call() -> Any:
+        amount = waterfall.bear(world.moment(), case, layer)
+        borne(path, amount, deficit - before)
+        return amount
+
+    drawn = (fund_drawn(world), pool_insurance_drawn(world), insurance_drawn(world))
+    shared = (tear_ups_charged(world), gains_taken(world), parts_made(path))
+    return world.call(call, *drawn, *shared, names=("A",))
+
+
+def tear_ups_charged(world: Books) -> StandIn:
+    """Torn-up counterparties are charged."""
+
+    def result(_: Any, __: str, torn: Any, deficit: Any) -> Any:
+        asked(world.path, deficit)
+        world.named |= {part.account for part in torn}
+        return up_to(world.path, "charged", deficit, "range of a share")
+
+    return world.kept(waterfall.charge_tear_ups, "invariants.charge_tear_ups", result)
+
+
+def gains_taken(world: Books) -> StandIn:
+    """Gains of a market are taken."""
+
+    def result(_: Any, __: str, ___: str, share: Any) -> Any:
+        asked(world.path, share)
+        return up_to(world.path, "taken", share, "range of a share")
+
+    return world.kept(waterfall.haircut_gains, "invariants.haircut_gains", result)
+
+
+def parts_made(path: Any) -> StandIn:
+    """A deficit in parts, of which none is negative and which sum to no more than it; two of any number."""
+
+    def result(deficit: Any, weights: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
+        asked(path, deficit)
+        first = up_to(path, "part", deficit, "range of a part")
+        second = up_to(path, "part", deficit - first, "range of a part")
+        return [(MARKET, first), (MARKET, second)] if weights else []
+
+    grounds = "numerics.shares-telescope, numerics.shares-are-within-the-amount"
+    return StandIn(waterfall.parts_by_market, grounds, lambda _: result)
+
+
+@inductive("close_at_mark", "Closing a position at mark keeps every invariant, however many counterparties.", mark="done")
+def close_at_mark(path: Any) -> Any:
+    """Up to two turns: the second begins where every later one does, with the lots left that are still held."""
+    side = path.choice("A holds", LONG, SHORT, FLAT)
+    side = next((kind for kind in (LONG, SHORT) if side == kind), FLAT)
+    world = Books(path)
+    world.feed(markets=(MARKET,))
+    world.pool()
+    world.market(phase=OPEN if side != FLAT else world.one_of("phase", OPEN, CLOSED), bare=True)
+    world.account("A", **{MARKET: side})
+    others = "BC"[: world.one_of("counterparties", 2, 1, 0)] if side != FLAT else ""
+    for account in others:
+        world.account(account, **{MARKET: SHORT if side == LONG else LONG})
+    ranked = StandIn(waterfall.ranked_counterparties, "invariants.ranked_counterparties", lambda _: lambda *__: [*others])
+
+    def call() -> list[Any]:
+        torn = list(waterfall.close_at_mark(world.moment(), "A", MARKET))
+        for part in torn:
+            path.claim("a value", lambda part=part: part.value >= 0)
+        return torn
+
+    torn = world.call(call, ranked, novated_in_turn(world, "A"), names=("A", *others))
+    path.claim("accounts torn up are named", lambda: world.named <= {"A", *(part.account for part in torn)})
+    return len(torn)
+
+
+def novated_in_turn(world: Books, account: str) -> StandIn:
+    """Lots are novated that reduce an account's position; of third accounts nothing changes."""
+
+    def then(_: Any, buyer: str, seller: str, market: str, size: Any, __: Any) -> Known:
+        held = world.state.positions[account, market].size
+        left = held - size if account == seller else held + size
+        rest = [Unknown(f"the {field} of {account}") for field in ("cost", "funding index", "haircut index")]
+        known: Known = {
+            ("positions", key): record
+            for key, record in world.state.positions.items()
+            if key[0] not in (buyer, seller) and not key[0].startswith("~")
+        }
+        return {**known, ("positions", (account, market)): Position(left, *rest)}
+
+    return world.kept(
+        trading.novate,
+        "invariants.novate, invariants.novate-reducing",
+        lambda _, *arguments: claim_novation(world, account, *arguments),
+        then,
+    )
+
+
+@inductive(
+    "ranked_counterparties",
+    "Every ranked counterparty is another account that holds an open position on the other side; each stands once.",
+    "FALL-6",
+    mark="done",
+)
+def ranked_counterparties(path: Any) -> Any:
+    """Two accounts of any number beside the defaulter: each is judged by itself."""
+    world = Books(path)
+    world.feed(markets=(MARKET,))
+    world.pool()
+    world.market(bare=True)
+    side = world.one_of("A holds", LONG, SHORT)
+    world.account("A", **{MARKET: side})
+    for account in "BC":
+        world.account(account, **{MARKET: world.one_of(f"{account} holds", LONG, SHORT, FLAT)})
+    positions, exposed = world.state.positions, opaque(margin.position_exposure, any_exposure)
+    with standing_in(path, STANDING, exposed, opaque(waterfall.rank_score, any_integer)):
+        found = waterfall.ranked_counterparties(world.moment(), "A", MARKET, positions["A", MARKET].size)
+    path.mark("done")
+    path.claim("others", lambda: "A" not in found and len(set(found)) == len(found))
+    for account in found:
+        size = positions[account, MARKET].size
+        path.claim("on the other side", lambda size=size: size < 0 if side == LONG else size > 0)
+    return len(found)
+
+
+def any_exposure(path: Any, name: str) -> Any:
+    """Any exposure."""
+    return margin.Exposure(*(path.fresh(f"{name}.{field}") for field in margin.Exposure._fields))
+
+
+LAYERS = tuple(
+    (*funds, *shared)
+    for funds in ((), FUND_LAYERS[:1], FUND_LAYERS, FUND_LAYERS[::-1])
+    for shared in ((), (Layer.TEAR_UP,), (Layer.GAINS_HAIRCUT, Layer.TEAR_UP))
+)
+"""Orders of layers; what bears is shown of each layer apart, so that others differ in nothing."""
+
+
+@inductive("resolve_default", "Resolving a default keeps every invariant.")
+def resolve_default(path: Any) -> Any:
+    """Layers and closing keep them; what no layer bore is posted last and is not negative."""
+    world = Books(path)
+    world.feed(markets=(MARKET,))
+    world.feed(COIN_FEED)
+    world.pool(collateral=(COIN,), layers=world.one_of("layers", *LAYERS))
+    world.market(phase=world.one_of("phase", OPEN, COLLECTING), bare=True)
+    kind = world.one_of("A holds", FLAT, LONG, SHORT) if world.phases[MARKET] == OPEN else CLAIM
+    world.account("A", **{MARKET: kind})
+    stand_ins = (
+        ORDERED, StandIn(waterfall.market_weights, OPAQUE, lambda _: lambda *__: []), layer_borne(world),
+        closed_at_mark(world), dust_seized(world),
+    )  # fmt: skip
+    action = world.action(ev.ResolveDefault, account=world.one_of("account", "A", NOBODY))
+    return world.keeps_invariants(action, *stand_ins).reason
+
+
+def layer_borne(world: Books) -> StandIn:
+    """A layer bears what it can."""
+
+    def result(_: Any, case: Any, __: Layer) -> Any:
+        asked(world.path, case.remaining)
+        world.named |= {case.account, *(part.account for part in case.torn)}
+        return up_to(world.path, "borne", case.remaining, "range of a share")
+
+    return world.kept(waterfall.bear, "invariants.bear", result)
+
+
+def closed_at_mark(world: Books) -> StandIn:
+    """A position is closed against one counterparty, standing for any number."""
+
+    def result(_: Any, account: str, market: str) -> list[Any]:
+        held = world.state.positions[account, market].size
+        open_market = world.state.markets[market].status in TRADED
+        world.path.claim("the market is open, or the position flat", lambda: open_market or held == 0)
+        world.named |= {account, "B"}
+        return [waterfall.TearUp("B", world.path.fresh("value", 0))]
+
+    return world.kept(waterfall.close_at_mark, "invariants.close_at_mark", result)
+
+
+def dust_seized(world: Books) -> StandIn:
+    """Dust is seized; what follows writes again."""
+    return world.kept(
+        waterfall.seize_collateral_dust, "invariants.seize_collateral_dust", lambda *_: None, renewed=True
+    )  # fmt: skip
+
+
+# Settlement
+
+
+@inductive("fix_settlement", "Fixing a settlement price keeps every invariant.")
+def fix_settlement(path: Any) -> Any:
+    """With open positions, and without, when the market closes at once."""
+    world = one_market(path, OPEN, OTHER)
+    return world.keeps_invariants(world.action(ev.FixSettlement, market=a_market(world)), index_accrued(world)).reason
+
+
+@inductive("draw_layers", "A draw on the fund layers keeps every invariant and pays no more than is missing.", mark="done")
+def draw_layers(path: Any) -> Any:
+    """Each order of the layers."""
+    layers = path.choice("layers", *LAYERS)
+    world = pool_of_funds(path, *next((order for order in LAYERS if layers == order), ()))
+    missing, pool = path.atom("missing", 0), world.state.pools[POOL]
+
+    def call() -> Any:
+        amount = settlement.draw_layers(world.moment(), pool, MARKET, missing, "A")
+        borne(path, amount, missing)
+        claim_moved(world, "A", amount, *FUNDS)
+        return amount
+
+    return world.call(call, fund_drawn(world), insurance_drawn(world), names=("A",))
+
+
+def layers_drawn(world: Books) -> StandIn:
+    """The fund layers are drawn on."""
+
+    def result(_: Any, __: Any, ___: str, missing: Any, account: str) -> Any:
+        asked(world.path, missing)
+        for table in (world.state.budgets, world.state.pool_budgets):
+            for key in table:
+                table.put(key, symbolic(world.path, Budget, world.fresh_name("budget")))
+        return paid_from(world, account, missing, *FUNDS)
+
+    return StandIn(settlement.draw_layers, "invariants.draw_layers", lambda _: result)
+
+
+@inductive("uncollectable", "The uncollectable part of a loss is at least 0 and at most the loss.", "SETTLE-5", mark="done")
+def uncollectable(path: Any) -> Any:
+    """Whatever the deficit and all losses."""
+    loss, deficit, losses = (path.atom(name, 0) for name in ("loss", "deficit", "losses"))
+    part = settlement.uncollectable(loss, deficit, losses)
+    path.mark("done")
+    borne(path, part, loss)
+    return part
+
+
+def part_uncollectable(path: Any) -> StandIn:
+    """Some part of a loss cannot be collected."""
+
+    def result(loss: Any, deficit: Any, losses: Any) -> Any:
+        path.claim("nothing is negative", lambda: loss >= 0 and deficit >= 0 and losses >= 0)
+        return up_to(path, "uncollectable", loss, "range of a part")
+
+    return StandIn(settlement.uncollectable, "invariants.uncollectable", lambda _: result)
+
+
+@inductive("settle_position", "Settling a position keeps every invariant.")
+def settle_position(path: Any) -> Any:
+    """A gain or a loss, long or short, with positions left and as the last, when claims are to be paid or none is."""
+    world = Books(path)
+    world.feed(markets=(OTHER_MARKET, MARKET))
+    world.pool()
+    case = world.one_of("case", COLLECTING, OPEN, PAYING, CLOSED, "unknown account", "unknown market")
+    phase = case if case in HELD else OPEN
+    world.market(phase=phase)
+    kinds = {COLLECTING: HELD[COLLECTING], PAYING: (CLAIM,)}.get(case, (FLAT,))
+    world.account("A", **{MARKET: world.one_of("A holds", *kinds)})
+    losses = StandIn(waterfall.open_losses, OPAQUE, lambda _: lambda *__: [(MARKET, path.fresh("loss", 1))])
+    stand_ins = (ORDERED, losses, part_uncollectable(path), layers_drawn(world), claims_counted(world))
+    account = NOBODY if case == "unknown account" else "A"
+    action = ev.SettlePosition(account, NOWHERE if case == "unknown market" else MARKET)
+    return world.keeps_invariants(action, *stand_ins).reason
+
+
+def claims_counted(world: Books) -> StandIn:
+    """The real test whether all is settled, with the lemma that claims are not negative."""
+    real = settlement.all_settled
+
+    def call(ctx: Any, market: str) -> Any:
+        lemma(world.path, "claims are not negative", lambda: world.state.settlements[market].claims >= 0)
+        return real(ctx, market)
+
+    return StandIn(real, "itself, with a lemma", lambda _: call)
+
+
+@inductive("pay_claim", "Paying a claim keeps every invariant; the last one leaves nothing in the market.")
+def pay_claim(path: Any) -> Any:
+    """With claims left, and as the last."""
+    world = Books(path)
+    world.feed(markets=(OTHER_MARKET, MARKET))
+    world.pool()
+    case = world.one_of("case", PAYING, OPEN, COLLECTING, CLOSED, "unknown account", "unknown market")
+    world.market(phase=case if case in HELD else OPEN)
+    kinds = {COLLECTING: (CLAIM,), PAYING: HELD[PAYING]}.get(case, (FLAT,))
+    world.account("A", **{MARKET: world.one_of("A holds", *kinds)})
+    account = NOBODY if case == "unknown account" else "A"
+    action = ev.PayClaim(account, NOWHERE if case == "unknown market" else MARKET)
+    return world.keeps_invariants(action, last_share(path)).reason
+
+
+def last_share(path: Any) -> StandIn:
+    """The real share, with the lemma that the last claim takes what is left."""
+    real = settlement.cumulative_share
+
+    def call(amount: Any, before: Any, after: Any, total: Any) -> Any:
+        upper = amount * after // total
+        if after == total:
+            path.claim("the last claim takes what is left", lambda: upper == amount)
+        return real(amount, before, after, total)
+
+    return StandIn(real, "itself, with a lemma", lambda _: call)
+
+
+# What worlds are
+
+
+def claim_world(world: SoundWorld, *names: str) -> None:
+    """Suppose these invariants of a free world, and claim what worlds are built by."""
+    path = world.path
+    for entry in (entry for entry in ALWAYS[::-1] if entry.id in names):
+        seen = view(path, world.state, entry.id)
+        path.assume(lambda entry=entry, seen=seen: entry.holds(seen), "range (an invariant)")  # type: ignore[misc]
+    path.mark("supposed")
+    world.tie()
+    supposed = {name.partition(" ")[0] for name in names}
+    for invariants, fact in world.owed:
+        if set(invariants.split(", ")) <= supposed:
+            path.claim(f"by {invariants}", lambda fact=fact: fact[0] == fact[1] if isinstance(fact, tuple) else fact)
+
+
+@inductive(
+    "any-market-is-a-world",
+    "Of every market that satisfies the invariants holds what worlds are built by: open interest, the sum of other "
+    "shorts, other claims, the clearing balance and figures of settlement are what the invariants fix.",
+    mark="supposed",
+)
+def any_market_is_a_world(path: Any) -> Any:
+    """A market in each phase, and an account that holds whatever may be held."""
+    world = SoundWorld(path, free=True)
+    world.feed(markets=(MARKET,))
+    world.pool()
+    phase = world.one_of("phase", *HELD)
+    moment = world.one_of("moment", ANY_TIME, NEVER, BEFORE, INSIDE) if phase == OPEN else ANY_TIME
+    world.market(phase=phase, time=moment)
+    world.account("A", **{MARKET: world.one_of("A holds", *HELD[phase]) if moment == ANY_TIME else FLAT})
+    twap = () if moment == ANY_TIME else ("INV-14 (proposed)",)
+    claim_world(world, *MARKETWIDE, *twap)
+    return phase
+
+
+MARKETWIDE = (
+    "INV-5", "INV-6", "INV-7", "INV-9", "INV-10",
+    "INV-13 (proposed)", "INV-15 (proposed)", "INV-16 (proposed)", "INV-17 (proposed)",
+)  # fmt: skip
+
+
+@inductive(
+    "any-ledger-is-a-world",
+    "Of the balances of every pool that satisfies the invariants holds what worlds are built by: signs of custody and "
+    "funds, and a sum of zero.",
+    mark="supposed",
+)
+def any_ledger_is_a_world(path: Any) -> Any:
+    """A settlement asset and a collateral asset."""
+    world = SoundWorld(path, free=True)
+    world.feed(COIN_FEED)
+    world.pool(collateral=(COIN,))
+    world.account("A")
+    claim_world(world, "INV-1", "INV-2", "INV-3", "INV-4", "INV-9", "INV-16 (proposed)")
+    return None
+
+
+@inductive(
+    "time-passes",
+    "What holds of a settlement TWAP holds later; no other invariant reads the time.",
+    "SETTLE-2",
+    mark="later",
+)
+def time_passes(path: Any) -> Any:
+    """So a state satisfies the invariants at the time of the next event."""
+    world = Books(path)
+    world.feed()
+    world.pool()
+    world.market(time=world.one_of("moment", NEVER, BEFORE, INSIDE), bare=True)
+    later = path.atom("later", 0)
+    given(path, later >= world.state.time, "range")
+    world.state.time = later
+    path.mark("later")
+    for entry in ALWAYS:
+        if entry.id == "INV-14 (proposed)":
+            seen = view(path, world.state, entry.id)
+            path.claim(entry.id, lambda entry=entry, seen=seen: entry.holds(seen))  # type: ignore[misc]
+    return later
 
 
 def fees_conserved() -> StandIn:

@@ -122,6 +122,12 @@ class SoundWorld(World):
         """A name for atoms, which are new ones after a stand-in."""
         return name if self.round == 0 else f"{name}'{self.round}"
 
+    def fresh_name(self, name: str) -> str:
+        """A name for atoms that is new each time."""
+        counts = self.path.counts
+        counts[name] = counts.get(name, 0) + 1
+        return f"{name}#{counts[name]}"
+
     # Objects
 
     def balance(self, key: tuple[str, str, str, str], low: int | None = None) -> None:
@@ -216,7 +222,7 @@ class SoundWorld(World):
         if phase == OPEN:
             return Settlement(*self.twap(market, name), *zero, *none, False)
         accrued = (path.atom(f"{name}.accrued"), path.atom(f"{name}.accrued_time"))
-        fixed = self.figure_of(f"{name}.price", price)
+        fixed = path.atom(f"{name}.price") if phase == CLOSED else self.figure_of(f"{name}.price", price)
         if phase == COLLECTING:
             shortfall = self.atom(f"{name}.shortfall", 0, None, "INV-13")
             pot, claims = self.figure(f"{name}.pot", 0, "INV-13"), self.atom(f"{name}.claims", 0, None, "INV-13")
@@ -233,7 +239,7 @@ class SoundWorld(World):
         shortfall, pot = self.figure(f"{name}.shortfall", 0, "INV-10"), path.atom(f"{name}.pot")
         claimed = self.figure_of(f"{name}.claimed", claims)
         collected = path.choice(f"{name}.collected", False, True)
-        return Settlement(*accrued, price, residual, shortfall, pot, claims, claimed, collected)
+        return Settlement(*accrued, fixed, residual, shortfall, pot, claims, claimed, collected)
 
     def figure_of(self, name: str, value: Any) -> Any:
         """A figure of which INV-13 says that it is another one."""
