@@ -129,8 +129,8 @@ def table(rows: list[Row], said: list[str], seconds: int, turns: int) -> str:
     lines += [
         "",
         f"Of {len(rows)} properties CrossHair confirms {len(decided)}; on these the lifted proof is quicker by a "
-        f"median factor of {ratio:.1f}, and at least 20 times quicker on {quick}. Lifted proofs also write a certificate for "
-        "each step, which CrossHair does not.",
+        f"median factor of {ratio:.1f}, and at least 20 times quicker on {quick}. A lifted proof also writes a "
+        "certificate for each step, which CrossHair does not.",
         "",
         "A precondition that contradicts itself, with a false claim behind it:",
         "",

@@ -47,6 +47,7 @@ class Books(SoundWorld):
         super().__init__(path)
         self.admitted: list[Any] = []
         self.named: set[str] = set()
+        self.lost: set[str] = set()
         self.start = self.before
 
     def begin(self) -> None:
@@ -66,7 +67,7 @@ class Books(SoundWorld):
         changed = self.before.changed(self.state)
         self.named |= accounts_of(changed)
         for entry in ALWAYS:
-            if entry.id in but:
+            if entry.id in but or entry.id in self.lost:
                 continue
             concerned = concerns(entry.id, self.before, self.state, changed)
             if entry.id in BY_MARKET and self.bare & {market_of(key) for _, key in concerned}:
@@ -102,18 +103,23 @@ class Books(SoundWorld):
 
     def kept(
         self, function: Callable[..., Any], grounds: str, result: Callable[..., Any],
-        then: Callable[..., Known] | None = None, renewed: bool = False,
+        then: Callable[..., Known] | None = None, renewed: bool = False, loses: tuple[str, ...] = (),
+        regardless: tuple[str, ...] = (),
     ) -> StandIn:  # fmt: skip
         """A function that keeps the invariants, as the theorem ``grounds`` proves.
 
         At the call the invariants are claimed, and ``result(*arguments)`` claims what else that theorem requires and
         makes a result. Afterwards the tables that the function writes are unknown but for what ``then`` knows; or, to be
-        written again, ``renewed``.
+        written again, ``renewed``. Those that the function ``loses`` are claimed no longer; what follows must keep the
+        others ``regardless`` of them.
         """
         written = writes_of(function)
 
         def stand_in(*arguments: Any, **more: Any) -> Any:
+            if not self.lost <= set(regardless):
+                raise LeavesSubset(f"{function.__name__} supposes {', '.join(self.lost)}")
             self.settle()
+            self.lost |= set(loses)
             made = result(*arguments, **more)
             known = then(*arguments, **more) if then is not None else {}
             self.forget(written, known)

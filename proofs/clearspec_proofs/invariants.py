@@ -650,10 +650,12 @@ def bounded_by(world: Books, cap: Any) -> None:
 
 def novated(world: Books, reducing: str = "") -> StandIn:
     """Lots are novated; ``reducing``: they reduce the position of this account."""
-    grounds = "invariants.novate, invariants.novate-reducing" if reducing else "invariants.novate"
-    return world.kept(
-        trading.novate, grounds, lambda _, *arguments: claim_novation(world, reducing, *arguments)
-    )  # fmt: skip
+    def result(_: Any, *arguments: Any) -> Any:
+        return claim_novation(world, reducing, *arguments)
+
+    if reducing:
+        return world.kept(trading.novate, "invariants.novate, invariants.novate-reducing", result)
+    return world.kept(trading.novate, "invariants.novate", result, loses=SIZES)
 
 
 def claim_novation(world: Books, reducing: str, buyer: str, seller: str, market: str, size: Any, price: Any) -> Any:
@@ -673,7 +675,7 @@ def claim_novation(world: Books, reducing: str, buyer: str, seller: str, market:
 
 @inductive("charge_fees", "Fees keep every invariant.", mark="done")
 def charge_fees(path: Any) -> Any:
-    """With parameters inside the envelope: the rebate is covered."""
+    """With parameters inside the envelope: the rebate is covered. No position is shown: nothing is supposed of sizes."""
     world = Books(path)
     world.feed(markets=(MARKET,))
     world.pool()
@@ -693,10 +695,10 @@ def fees_charged(world: Books) -> StandIn:
         world.named |= {taker, maker}
         return world.path.fresh("taker fee"), world.path.fresh("maker fee")
 
-    return world.kept(trading.charge_fees, "invariants.charge_fees", result)
+    return world.kept(trading.charge_fees, "invariants.charge_fees", result, regardless=SIZES)
 
 
-@inductive("trade", "A trade keeps every invariant.")
+@inductive("trade", "A trade keeps every invariant but the range of sizes.")
 def trade(path: Any) -> Any:
     """Novation and fees keep them; nothing else is written. The range of sizes is ``invariants.trade:sizes``."""
     world = one_market(path, OPEN, OTHER, bare=True)
@@ -1291,59 +1293,53 @@ def last_share(path: Any) -> StandIn:
 # What worlds are
 
 
-def claim_world(world: SoundWorld, *names: str) -> None:
-    """Suppose these invariants of a free world, and claim what worlds are built by."""
+def claim_world(world: SoundWorld) -> None:
+    """Suppose the invariants of which a world is free, and claim what is otherwise built in."""
     path = world.path
-    for entry in (entry for entry in ALWAYS[::-1] if entry.id in names):
-        seen = view(path, world.state, entry.id)
-        path.assume(lambda entry=entry, seen=seen: entry.holds(seen), "range (an invariant)")  # type: ignore[misc]
+    for entry in ALWAYS[::-1]:
+        if world.is_free(entry.id.partition(" ")[0]):
+            seen = view(path, world.state, entry.id)
+            path.assume(lambda entry=entry, seen=seen: entry.holds(seen), "range (an invariant)")  # type: ignore[misc]
     path.mark("supposed")
     world.tie()
-    supposed = {name.partition(" ")[0] for name in names}
-    for invariants, fact in world.owed:
-        if set(invariants.split(", ")) <= supposed:
-            path.claim(f"by {invariants}", lambda fact=fact: fact[0] == fact[1] if isinstance(fact, tuple) else fact)
+    for invariant, fact in world.owed:
+        path.claim(f"by {invariant}", lambda fact=fact: fact[0] == fact[1] if isinstance(fact, tuple) else fact)
 
 
 @inductive(
     "any-market-is-a-world",
-    "Of every market that satisfies the invariants holds what worlds are built by: open interest, the sum of other "
-    "shorts, other claims, the clearing balance and figures of settlement are what the invariants fix.",
+    "Of every market that satisfies the invariants of its sums holds what worlds are built by: open interest, the sum "
+    "of other shorts, other claims, the clearing balance and the figures of settlement are what the invariants fix.",
     mark="supposed",
 )
 def any_market_is_a_world(path: Any) -> Any:
     """A market in each phase, and an account that holds whatever may be held."""
-    world = SoundWorld(path, free=True)
+    sums = ("INV-5", "INV-6", "INV-7", "INV-13", "INV-15", "INV-17")
+    world = SoundWorld(path, free=sums)
     world.feed(markets=(MARKET,))
     world.pool()
     phase = world.one_of("phase", *HELD)
-    moment = world.one_of("moment", ANY_TIME, NEVER, BEFORE, INSIDE) if phase == OPEN else ANY_TIME
-    world.market(phase=phase, time=moment)
-    world.account("A", **{MARKET: world.one_of("A holds", *HELD[phase]) if moment == ANY_TIME else FLAT})
-    twap = () if moment == ANY_TIME else ("INV-14 (proposed)",)
-    claim_world(world, *MARKETWIDE, *twap)
+    world.market(phase=phase)
+    world.account("A", **{MARKET: world.one_of("A holds", *HELD[phase])})
+    claim_world(world)
     return phase
 
 
-MARKETWIDE = (
-    "INV-5", "INV-6", "INV-7", "INV-9", "INV-10",
-    "INV-13 (proposed)", "INV-15 (proposed)", "INV-16 (proposed)", "INV-17 (proposed)",
-)  # fmt: skip
-
-
 @inductive(
-    "any-ledger-is-a-world",
-    "Of the balances of every pool that satisfies the invariants holds what worlds are built by: signs of custody and "
-    "funds, and a sum of zero.",
+    "any-record-is-a-world",
+    "Of balances, prices, indices and accrued TWAPs that satisfy the invariants holds what worlds are built by: each "
+    "lies within the bounds that the invariants give it.",
     mark="supposed",
 )
-def any_ledger_is_a_world(path: Any) -> Any:
-    """A settlement asset and a collateral asset."""
-    world = SoundWorld(path, free=True)
+def any_record_is_a_world(path: Any) -> Any:
+    """A pool with collateral, an account and an open market at any time before its expiry."""
+    world = SoundWorld(path, free=("INV-1", "INV-2", "INV-3", "INV-4", "INV-9", "INV-14", "INV-16"))
     world.feed(COIN_FEED)
+    world.feed(markets=(MARKET,))
     world.pool(collateral=(COIN,))
-    world.account("A")
-    claim_world(world, "INV-1", "INV-2", "INV-3", "INV-4", "INV-9", "INV-16 (proposed)")
+    world.market(time=world.one_of("moment", NEVER, BEFORE, INSIDE), bare=True)
+    world.account("A", **{MARKET: world.one_of("A holds", FLAT, LONG, SHORT)})
+    claim_world(world)
     return None
 
 

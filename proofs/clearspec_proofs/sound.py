@@ -4,8 +4,8 @@ What an invariant fixes is not supposed of free atoms but built in: open interes
 the other shorts are what is missing to a sum of zero, a clearing account holds what positions owe it, and one balance
 is what is missing to a sum of zero. So no path is spent on states that break an invariant, and most invariants of the
 state after an event are identities of polynomials. That every state that satisfies the invariants is such a world is a
-theorem of its own (``invariants.any-state-is-a-world``): there the world is ``free``, the invariants are supposed of
-free atoms, and what is built in elsewhere is claimed.
+theorem of its own (``invariants.any-market-is-a-world``): there the world is ``free`` of some invariants, they are
+supposed of free atoms, and what is built in elsewhere is claimed.
 
 The balance that stands for all untouched users of a settlement asset contains the clearing balances of all markets that
 the event does not touch. By INV-5, INV-7 and INV-13 these are what the positions in them are worth at mark, less
@@ -74,9 +74,10 @@ def lemma(path: Any, name: str, fact: Callable[[], Any]) -> None:
 class SoundWorld(World):
     """A symbolic state that satisfies every invariant."""
 
-    def __init__(self, path: Any, free: bool = False) -> None:
+    def __init__(self, path: Any, free: tuple[str, ...] = ()) -> None:
+        """Of ``free`` nothing is built in."""
         super().__init__(path)
-        self.free = free
+        self.free = {name.partition(" ")[0] for name in free}
         self.explicit = not path.stand_ins
         self.owed: list[tuple[str, Any]] = []
         self.phases: dict[str, str] = {}
@@ -91,16 +92,20 @@ class SoundWorld(World):
         answer = self.path.choice(question, *options)
         return next((option for option in options[:-1] if answer == option), options[-1])
 
+    def is_free(self, invariants: str) -> bool:
+        """Whether the world is free of what these say."""
+        return bool(self.free & set(invariants.split(", ")))
+
     def said(self, fact: Any, invariant: str) -> None:
-        """What an invariant says: supposed; in a free world owed."""
-        if self.free:
+        """What an invariant says: supposed; owed by a world that is free of it."""
+        if self.is_free(invariant):
             self.owed.append((invariant, fact))
         else:
             given(self.path, fact, f"range ({invariant})")
 
     def atom(self, name: str, low: int | None, high: int | None, invariant: str) -> Any:
         """An atom within the bounds that an invariant gives it."""
-        if not self.free:
+        if not self.is_free(invariant):
             return self.path.atom(name, low, high, f"range ({invariant})")
         made = self.path.atom(name)
         self.owed += [(invariant, made >= low)] if low is not None else []
@@ -109,11 +114,11 @@ class SoundWorld(World):
 
     def figure(self, name: str, value: int, invariant: str) -> Any:
         """A figure of which an invariant says what it is."""
-        return self.atom(name, value, value, invariant) if self.free else value
+        return self.atom(name, value, value, invariant) if self.is_free(invariant) else value
 
     def fix(self, table: Any, key: Any, value: Any, invariant: str) -> None:
         """Give a record that an invariant fixes its value."""
-        if self.free:
+        if self.is_free(invariant):
             self.owed.append((invariant, (table[key], value)))
         else:
             table.put(key, value)
@@ -138,7 +143,7 @@ class SoundWorld(World):
         collateral = asset != self.state.pools[pool].settlement_asset
         name = self.label(f"{pool}.{asset}.{kind}{'.' + owner if owner else ''}")
         if owner == REST:
-            self.state.balances.put(key, self.path.atom(name, 0 if collateral else None) if self.free else 0)
+            self.state.balances.put(key, self.path.atom(name, 0 if collateral else None) if self.is_free("INV-1") else 0)
         elif kind in (Kind.CUSTODY.value, Kind.UNCOVERED_LOSS.value):
             self.state.balances.put(key, self.atom(name, None, 0, "INV-2, INV-3"))
         elif kind in (Kind.USER.value, Kind.CLEARING.value):
@@ -182,7 +187,7 @@ class SoundWorld(World):
     def figures(self, market: str, pool: str) -> None:
         """What a market has beside its listing."""
         state, name = self.state, f"{market}.open_interest"
-        state.open_interest.put(market, self.path.atom(name) if self.free else 0)
+        state.open_interest.put(market, self.path.atom(name) if self.is_free("INV-6") else 0)
         self.prices(market)
         self.rest(market)
         state.budgets.put(market, symbolic(self.path, Budget, f"{market}.budget"))
@@ -234,7 +239,7 @@ class SoundWorld(World):
             pot, claimed = (self.atom(f"{name}.{field}", 0, None, "INV-13") for field in ("pot", "claimed"))
             self.said(claimed < claims, "INV-13")
             self.said(pot <= claims, "INV-13")
-            shortfall = path.atom(f"{name}.shortfall") if self.free else 0
+            shortfall = path.atom(f"{name}.shortfall") if self.is_free("INV-13") else 0
             return Settlement(*accrued, fixed, residual, shortfall, pot, claims, claimed, True)
         shortfall, pot = self.figure(f"{name}.shortfall", 0, "INV-10"), path.atom(f"{name}.pot")
         claimed = self.figure_of(f"{name}.claimed", claims)
@@ -243,7 +248,7 @@ class SoundWorld(World):
 
     def figure_of(self, name: str, value: Any) -> Any:
         """A figure of which INV-13 says that it is another one."""
-        if not self.free:
+        if not self.is_free("INV-13"):
             return value
         made = self.path.atom(name)
         self.owed.append(("INV-13", (made, value)))
@@ -276,11 +281,11 @@ class SoundWorld(World):
             others = self.one_of(f"{name}: others are", "long and short", LONG, SHORT, FLAT)
             for account, side, bounds in ((LONG_REST, LONG, (1, None)), (SHORT_REST, SHORT, (None, -1))):
                 if side in others:
-                    own = self.free or (account == LONG_REST and SHORT in others)
+                    own = self.is_free("INV-5") or (account == LONG_REST and SHORT in others)
                     size = path.atom(f"{name}.{account}.size", *bounds) if own else 0
                     table.put((account, market), Position(size, path.atom(f"{name}.{account}.cost"), 0, 0))
         if phase in (COLLECTING, PAYING):
-            cost = path.atom(f"{name}.{CLAIM_REST}.cost", None, 0) if self.free else 0
+            cost = path.atom(f"{name}.{CLAIM_REST}.cost", None, 0) if self.is_free("INV-13") else 0
             table.put((CLAIM_REST, market), Position(0, cost, 0, 0))
 
     def account(

@@ -42,7 +42,7 @@ def test_every_theorem_is_proved_without_assumptions(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("before", "after"),
     [
-        ("total (put f a v) accounts = total f accounts + v - f a.", "total (put f a v) accounts = total f accounts + v."),
+        ("accounts = total f accounts + v - f a.", "accounts = total f accounts + v."),
         ("sum claims <= all ->\n  floors", "sum claims <= 2 * all ->\n  floors"),
         ("all = sum weights -> 0 < all ->", "0 < all ->"),
         ("0 <= amount <= all -> 0 < all -> 0 <= weight", "0 <= amount -> 0 < all -> 0 <= weight"),

@@ -21,14 +21,15 @@ from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
 
-from clearspec_proofs.lifting.terms import LeavesSubset
+from clearspec.fields import Bounds
+from clearspec_proofs.lifting.concrete import Concrete, Given
 from clearspec_proofs.proving import prove
 from clearspec_proofs.purity import text_of, unnoticed
 from clearspec_proofs.records import Status
 from clearspec_proofs.solving.search import Budget
 from clearspec_proofs.theorems import Strength, Theorem
 from clearspec_proofs.trials.kernels import KERNELS, Kernel
-from clearspec_proofs.trials.refuting import Trial, tried
+from clearspec_proofs.trials.refuting import tried
 
 CLAIM = "the same result"
 
@@ -124,13 +125,26 @@ def require_signature(kernel: Kernel, function: Callable[..., Any]) -> None:
         raise NoKernel(f"{kernel.name} is called with ({wanted}), in this order; your function is not") from None
 
 
-def drawn(kernel: Kernel, path: Any) -> list[Any]:
-    """Arguments of a kernel within their ranges."""
+SIGNS = ("positive", "zero", "negative")
+
+
+def signed(path: Any, name: str, bounds: Bounds) -> Any:
+    """An integer of either sign or zero, each on a path of its own; to a negative one its magnitude is the atom."""
+    sign = path.choice(f"{name} is", *SIGNS)
+    if sign == "zero":
+        return 0
+    return path.atom(name, 1, bounds.high) if sign == "positive" else -path.atom(name, 1, -bounds.low)
+
+
+def drawn(kernel: Kernel, path: Any, by_sign: bool) -> list[Any]:
+    """Arguments of a kernel within their ranges; ``by_sign`` takes the signs of those that have one apart."""
     given = []
     for name in kernel.arguments:
         bounds = kernel.bounds(name)
         if bounds is None:
             given.append(path.choice(name, *kernel.options(name)))
+        elif by_sign and bounds.low < 0:
+            given.append(signed(path, name, bounds))
         else:
             given.append(path.atom(name, bounds.low, bounds.high))
     path.assume(lambda: kernel.requires(*given), kernel.relation or "range")
@@ -142,11 +156,11 @@ def parts_of(result: Any) -> tuple[Any, ...]:
     return tuple(result) if isinstance(result, tuple | list) else (result,)
 
 
-def theorem_of(kernel: Kernel, function: Callable[..., Any]) -> Theorem:
+def theorem_of(kernel: Kernel, function: Callable[..., Any], by_sign: bool = False) -> Theorem:
     """The statement that a function gives what the kernel gives."""
 
     def body(path: Any) -> Any:
-        given = drawn(kernel, path)
+        given = drawn(kernel, path, by_sign)
         expected, got = parts_of(kernel.function(*given)), parts_of(function(*given))
         path.claim("as many results", lambda: len(expected) == len(got))
         for one, other in zip(expected, got, strict=True):
@@ -209,34 +223,28 @@ def parts_shown(text: str) -> str:
     return text.strip("()[]").replace(",)", "").rstrip(",")
 
 
-def numbers(kernel: Kernel, values: dict[str, str]) -> dict[str, Any]:
-    """Values of a counterexample as arguments; what it leaves open is the smallest that is allowed."""
-    found: dict[str, Any] = {}
-    for name in kernel.arguments:
-        bounds = kernel.bounds(name)
-        if bounds is None:
-            found[name] = values.get(name, kernel.options(name)[0])
-        else:
-            found[name] = int(values.get(name, max(bounds.low, 0)))
-    return found
+def numbers(kernel: Kernel, values: dict[str, str], by_sign: bool) -> dict[str, Any]:
+    """Values of a counterexample as arguments."""
+    integers = {name: int(value) for name, value in values.items() if value.removeprefix("-").isdigit()}
+    options = {name: value for name, value in values.items() if name not in integers}
+    return dict(zip(kernel.arguments, drawn(kernel, Concrete(Given(integers, options), False), by_sign), strict=True))
 
 
 def lifted(kernel: Kernel, function: Callable[..., Any], seconds: float) -> Compared:
-    """Compare by proof.
-
-    Raises:
-        LeavesSubset: the function cannot be lifted.
-    """
-    theorem = theorem_of(kernel, function)
+    """Compare by proof; if that does not decide, once more with every sign apart."""
     result = Compared(Answer.UNKNOWN, kernel.name, kernel.rule, "proof")
-    trial: Trial = tried(theorem, seconds)
-    result.paths, result.seconds, result.note = trial.paths, trial.seconds, trial.note
-    if trial.status == Status.REFUTED:
-        return differing(result, kernel, function, numbers(kernel, trial.values))
-    if trial.status == Status.PROVED:
-        verdict = prove(theorem, Budget())
-        result.answer = Answer.EQUAL if verdict.status == Status.PROVED else Answer.UNKNOWN
-        result.certificates = verdict.certified
+    for by_sign in (False, True):
+        theorem = theorem_of(kernel, function, by_sign)
+        trial = tried(theorem, seconds)
+        result.paths, result.note = trial.paths, trial.note
+        result.seconds += trial.seconds
+        if trial.status == Status.REFUTED:
+            return differing(result, kernel, function, numbers(kernel, trial.values, by_sign))
+        if trial.status == Status.PROVED:
+            verdict = prove(theorem, Budget())
+            result.answer = Answer.EQUAL if verdict.status == Status.PROVED else Answer.UNKNOWN
+            result.certificates = verdict.certified
+            return result
     return result
 
 
@@ -320,12 +328,8 @@ def compared(target: str, rule: str, name: str | None = None, seconds: float = 6
     require_signature(kernel, function)
     why = outside_subset(function)
     if not why:
-        try:
-            result = lifted(kernel, function, seconds)
-        except LeavesSubset as left:
-            why = str(left)
-        else:
-            if result.answer != Answer.UNKNOWN:
-                return result
-            why = result.note or "no proof was found"
+        result = lifted(kernel, function, seconds)
+        if result.answer != Answer.UNKNOWN:
+            return result
+        why = result.note or "no proof was found"
     return searched(kernel, function, target, seconds, why)
