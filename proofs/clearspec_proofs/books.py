@@ -25,6 +25,7 @@ from clearspec_proofs.claims import (
     dangling,
     in_ranges,
     inside_envelope,
+    losses_grown,
     market_of,
     parameters_kept,
     view,
@@ -48,6 +49,7 @@ class Books(SoundWorld):
         self.admitted: list[Any] = []
         self.named: set[str] = set()
         self.lost: set[str] = set()
+        self.loses_money = False
         self.start = self.before
 
     def begin(self) -> None:
@@ -80,6 +82,9 @@ class Books(SoundWorld):
                 self.path.claim(entry.id, lambda: True)
         if changed:
             self._claim_records(changed)
+            grown = losses_grown(self.before, self.state)
+            if not self.loses_money:
+                self.path.claim("no named loss grows", lambda: grown <= 0)
         self.before = Tables.of(self.state)
 
     def _split(self, name: str, concerned: Changes) -> None:

@@ -269,6 +269,20 @@ def dangling(state: State) -> list[tuple[str, str]]:
     return list(_dangling(seen))
 
 
+def losses_grown(before: Tables, state: State) -> Any:
+    """By how much uncovered losses and shortfalls have grown together, of records that are known now and then."""
+    grown: Any = 0
+    for key, amount in state.balances.items():
+        old = before.tables["balances"].get(key, 0)
+        if key[2] == Kind.UNCOVERED_LOSS.value and not is_unknown(amount) and not is_unknown(old):
+            grown = grown + old - amount
+    for market, settlement in state.settlements.items():
+        old = before.tables["settlements"].get(market)
+        if old is not None and not is_unknown(settlement) and not is_unknown(old):
+            grown = grown + settlement.shortfall - old.shortfall
+    return grown
+
+
 def accounts_of(changed: Iterable[tuple[str, Any]]) -> set[str]:
     """Accounts to which changed records belong."""
     found = set()

@@ -69,7 +69,9 @@ class Desk:
     def hold(self, account: str, size: Any, market: str = MARKET) -> None:
         """A position of an account of any cost, that owes any funding and haircut."""
         path, record = self.path, self.state.accounts[account]
-        cost, *indices = (path.atom(f"{account}.{market}.{name}") for name in ("cost", "funding_index", "haircut_index"))
+        cost, *indices = (
+            path.atom(f"{account}.{market}.{name}") for name in ("cost", "funding_index", "haircut_index")
+        )
         self.state.positions.put((account, market), Position(size, cost, *indices))
         self.state.accounts.put(account, replace(record, markets=(*record.markets, market)))
         self.state.open_interest.put(market, self.state.open_interest[market] + max(0, size))

@@ -26,11 +26,21 @@ from clearspec import (
 from clearspec import events as ev
 from clearspec import parameters as par
 from clearspec.ledger import Kind, balance, house, post, user
-from clearspec.numerics import DURATION_MAX, NOTIONAL_MAX, PRICE_MAX, SCALE, SIZE_MAX, TIME_MAX, notional
+from clearspec.numerics import (
+    AMOUNT_MAX,
+    DURATION_MAX,
+    NOTIONAL_MAX,
+    PRICE_MAX,
+    SCALE,
+    SIZE_MAX,
+    TIME_MAX,
+    div_ceil,
+    notional,
+)
 from clearspec.parameters import FUND_LAYERS, Layer, MarketKind
 from clearspec.state import Budget, Feed, Position, State
 from clearspec_proofs.books import Books, Known
-from clearspec_proofs.claims import ALWAYS, envelope, view
+from clearspec_proofs.claims import ALWAYS, OWED, envelope, losses_grown, view
 from clearspec_proofs.sound import (
     ANY_TIME,
     BEFORE,
@@ -106,6 +116,24 @@ def up_to(path: Any, name: str, most: Any, grounds: str) -> Any:
     return made
 
 
+def claim_unmoved(world: Books) -> None:
+    """Nothing has changed that the worth of an account depends on: this event has no part in the gap."""
+    changed = [change for change in world.start.changed(world.state) if moves_worth(world, *change)]
+    world.path.claim("nobody's worth moves", lambda: changed == [])
+
+
+def moves_worth(world: Books, table: str, key: Any) -> bool:
+    """Whether a changed record has part in the worth of an account."""
+    old = world.start.tables[table].get(key)
+    new = {each.name: each for each in world.state.tables}[table][key]
+    if table == "balances":
+        return bool(key[2] == Kind.USER.value)
+    read = {"marks": ("price",), "fundings": OWED, "feeds": ("index",), "settlements": ("price",), "positions": ("size",)}
+    if old is None:
+        return table == "positions"
+    return any(not same(getattr(old, field), getattr(new, field)) for field in read.get(table, ()))
+
+
 # Collateral
 
 
@@ -134,7 +162,9 @@ def open_account(path: Any) -> Any:
     if world.either("known"):
         world.account("A")
     action = world.action(ev.OpenAccount, account="A", pool=world.one_of("pool", POOL, NOWHERE))
-    return world.keeps_invariants(action).reason
+    receipt = world.keeps_invariants(action)
+    claim_unmoved(world)
+    return receipt.reason
 
 
 @inductive("deposit", "A deposit keeps every invariant.")
@@ -188,7 +218,9 @@ def contribute(path: Any) -> Any:
     """To either fund."""
     world = holders(path)
     fund, pool = world.one_of("fund", *ev.Fund), world.one_of("pool", POOL, NOWHERE)
-    return world.keeps_invariants(world.action(ev.Contribute, pool=pool, fund=fund)).reason
+    receipt = world.keeps_invariants(world.action(ev.Contribute, pool=pool, fund=fund))
+    claim_unmoved(world)
+    return receipt.reason
 
 
 @inductive("cover_loss", "Covering a loss keeps every invariant.")
@@ -196,14 +228,18 @@ def cover_loss(path: Any) -> Any:
     """From outside and from each fund."""
     world = holders(path)
     origin, pool = world.one_of("origin", *ev.Cover), world.one_of("pool", POOL, NOWHERE)
-    return world.keeps_invariants(world.action(ev.CoverLoss, pool=pool, origin=origin)).reason
+    receipt = world.keeps_invariants(world.action(ev.CoverLoss, pool=pool, origin=origin))
+    claim_unmoved(world)
+    return receipt.reason
 
 
 @inductive("collect_fees", "Collecting fees keeps every invariant.")
 def collect_fees(path: Any) -> Any:
     """Out of the treasury."""
     world = holders(path)
-    return world.keeps_invariants(world.action(ev.CollectFees, pool=world.one_of("pool", POOL, NOWHERE))).reason
+    receipt = world.keeps_invariants(world.action(ev.CollectFees, pool=world.one_of("pool", POOL, NOWHERE)))
+    claim_unmoved(world)
+    return receipt.reason
 
 
 # Prices
@@ -307,7 +343,7 @@ def mark_made(path: Any) -> StandIn:
 
     def result(*arguments: Any) -> Any:
         made = path.fresh("mark", 1)
-        given(path, made <= arguments[3], "the mark is within its cap")
+        given(path, made <= arguments[3], "range of a mark")
         return made
 
     return StandIn(oracle.mark_price, "oracle.the-mark-stays-within-its-band", lambda _: result)
@@ -461,7 +497,9 @@ def list_market(path: Any) -> Any:
     terms = new_listing(world, "listed", wide=True)
     terms = replace(terms, pool=NOWHERE if known == "without a pool" else POOL)
     terms = replace(terms, feed=NOWHERE if known == "without a feed" else FEED)
-    return world.keeps_invariants(ev.ListMarket(terms), listed(world)).reason
+    receipt = world.keeps_invariants(ev.ListMarket(terms), listed(world))
+    claim_unmoved(world)
+    return receipt.reason
 
 
 @inductive("genesis", "The state of any genesis satisfies every invariant.", mark="done")
@@ -531,7 +569,9 @@ def set_parameters(path: Any) -> Any:
                 given(path, fact, "range (envelope)")
 
     passes = admitted(world, listing.listing_violations, then)
-    return world.keeps_invariants(action, passes, rescaled(world), opaque(oracle.is_fresh, any_bool)).reason
+    receipt = world.keeps_invariants(action, passes, rescaled(world), opaque(oracle.is_fresh, any_bool))
+    claim_unmoved(world)
+    return receipt.reason
 
 
 @inductive(
@@ -579,14 +619,18 @@ def rescaled(world: Books) -> StandIn:
 def set_status(path: Any) -> Any:
     """From any status to any."""
     world = timed_market(path)
-    return world.keeps_invariants(world.action(ev.SetStatus, market=a_market(world))).reason
+    receipt = world.keeps_invariants(world.action(ev.SetStatus, market=a_market(world)))
+    claim_unmoved(world)
+    return receipt.reason
 
 
 @inductive("delist", "Delisting keeps every invariant.")
 def delist(path: Any) -> Any:
     """Without expiry, before the window and inside it."""
     world = timed_market(path)
-    return world.keeps_invariants(world.action(ev.Delist, market=a_market(world))).reason
+    receipt = world.keeps_invariants(world.action(ev.Delist, market=a_market(world)))
+    claim_unmoved(world)
+    return receipt.reason
 
 
 
@@ -794,7 +838,7 @@ def closable(path: Any) -> StandIn:
     def result(size: Any, _: Any, account: Any, *__: Any) -> Any:
         path.claim("below maintenance", lambda: 0 <= account.maintenance > account.margin_equity)
         made = path.fresh("closable", 1)
-        given(path, made <= size, "at most the position")
+        given(path, made <= size, "range of a size")
         return made
 
     return StandIn(liquidation.closable_size, "invariants.closable_size", lambda _: result)
@@ -1133,6 +1177,7 @@ def resolve_default(path: Any) -> Any:
     world.feed(COIN_FEED)
     world.pool(collateral=(COIN,), layers=world.one_of("layers", *LAYERS))
     world.market(phase=world.one_of("phase", OPEN, COLLECTING), bare=True)
+    world.loses_money = True
     kind = world.one_of("A holds", FLAT, LONG, SHORT) if world.phases[MARKET] == OPEN else CLAIM
     world.account("A", **{MARKET: kind})
     stand_ins = (
@@ -1240,8 +1285,8 @@ def settle_position(path: Any) -> Any:
     world.feed(markets=(OTHER_MARKET, MARKET))
     world.pool()
     case = world.one_of("case", COLLECTING, OPEN, PAYING, CLOSED, "unknown account", "unknown market")
-    phase = case if case in HELD else OPEN
-    world.market(phase=phase)
+    world.market(phase=case if case in HELD else OPEN)
+    world.loses_money = True
     kinds = {COLLECTING: HELD[COLLECTING], PAYING: (CLAIM,)}.get(case, (FLAT,))
     world.account("A", **{MARKET: world.one_of("A holds", *kinds)})
     losses = StandIn(waterfall.open_losses, OPAQUE, lambda _: lambda *__: [(MARKET, path.fresh("loss", 1))])
@@ -1364,6 +1409,390 @@ def time_passes(path: Any) -> Any:
             seen = view(path, world.state, entry.id)
             path.claim(entry.id, lambda entry=entry, seen=seen: entry.holds(seen))  # type: ignore[misc]
     return later
+
+
+# The gap between claims and assets
+
+
+GAP = ("LEDG-5", "INV-11")
+
+
+def deficit(worth: Any) -> Any:
+    """What an account of this worth owes beyond all that it has."""
+    return max(0, -worth)
+
+
+def rise(before: Any, after: Any) -> Any:
+    """By how much a deficit grows when worth changes."""
+    return deficit(after) - deficit(before)
+
+
+def worth_at_mark(state: State, account: str) -> Any:
+    """Worth of an account's position at mark, a claim whole."""
+    position, of, price = state.positions[account, MARKET], state.fundings[MARKET], state.marks[MARKET].price
+    owed = funding.funding_owed(position, of.index) + funding.haircut_owed(position, of)
+    return notional(position.size, price) - position.cost - owed
+
+
+@inductive(
+    "gap-tests",
+    "Whoever passes the test of a fill or of an outflow is not in default.",
+    "MARG-10",
+    "MARG-11",
+    mark="passed",
+)
+def gap_tests(path: Any) -> Any:
+    """Of any standing that ``margin.two-equities`` allows."""
+    world = Books(path)
+    world.pool()
+    before, after = ordered_standing(path), ordered_standing(path)
+    for lesser, greater in (
+        (after.initial_equity, after.margin_equity), (after.margin_equity, after.net_liquidation_value),
+        (after.maintenance, after.initial),
+    ):  # fmt: skip
+        given(path, lesser <= greater, "margin.two-equities")
+    filled = margin.has_initial_margin(after) or margin.reduces_risk(before, after)
+    paid = not filled and margin.outflow_allowed(after, world.state.pools[POOL])
+    if filled or paid:
+        path.mark("passed")
+        path.claim("not in default", lambda: after.net_liquidation_value >= 0)
+    return bool(filled), bool(paid)
+
+
+@theorem(
+    "gap-deficit",
+    "A deficit grows by at most what its account's worth falls by, and falls by at most what that rises by.",
+    *GAP,
+)
+def gap_deficit(path: Any) -> Any:
+    """Of any worth and any change of it."""
+    worth, change = path.atom("worth"), path.atom("change")
+    grown, most, least = rise(worth, worth + change), max(0, -change), min(0, -change)
+    path.claim("at most", lambda: grown <= most)
+    path.claim("at least", lambda: grown >= least)
+    return grown
+
+
+class Fates:
+    """Accounts whose worth may have fallen in a transition, and those that were found not to be in default since."""
+
+    def __init__(self, world: Books) -> None:
+        self.world = world
+        self.fallen: set[str] = set()
+        self.tested: set[str] = set()
+
+    def fell(self, *accounts: str) -> None:
+        """Their worth may have fallen; what was tested before does not count."""
+        self.fallen |= set(accounts)
+        self.tested -= set(accounts)
+
+    def stand_ins(self) -> tuple[StandIn, ...]:
+        """Fills, fees and the tests."""
+        path = self.world.path
+
+        def filled(_: Any, buyer: str, seller: str, *__: Any) -> Any:
+            self.fell(buyer, seller)
+            return tuple((path.fresh("start"), path.fresh("end")) for _side in "AB")
+
+        def charged(_: Any, __: Any, taker: str, maker: str, ___: Any) -> Any:
+            self.fell(taker, maker)
+            return path.fresh("taker fee"), path.fresh("maker fee")
+
+        def allowed(_: Any, account: str, __: Any) -> bool:
+            self.tested.add(account)
+            return True
+
+        def outflow(_: Any, __: Any, account: str) -> None:
+            self.tested.add(account)
+
+        return (
+            StandIn(trading.novate, "invariants.novate", lambda _: filled),
+            StandIn(trading.charge_fees, "invariants.charge_fees", lambda _: charged),
+            StandIn(margin.fill_allowed, "invariants.gap-tests", lambda _: allowed),
+            StandIn(collateral.require_outflow, "invariants.gap-tests", lambda _: outflow),
+        )
+
+    def claim(self, receipt: ev.Receipt) -> None:
+        """Of an accepted event: whoever's worth may have fallen is not in default, and no named loss has grown."""
+        if receipt.reason is not None:
+            return
+        world, before = self.world, self.world.start.tables["balances"]
+        for key, amount in world.state.balances.items():
+            if key[2] == Kind.USER.value and not same(amount, before.get(key)) and not amount >= before.get(key, 0):
+                self.fallen.add(key[3])
+        world.path.claim("nobody whose worth may have fallen is in default", lambda: self.fallen <= self.tested)
+        grown = losses_grown(world.start, world.state)
+        world.path.claim("no named loss grows", lambda: grown <= 0)
+
+
+@inductive("gap-outflows", "Deposits, withdrawals and transfers raise no deficit and no named loss.", *GAP)
+def gap_outflows(path: Any) -> Any:
+    """Whoever pays is not in default afterwards; whoever receives is worth more."""
+    world = holders(path, "A", "B")
+    kind = world.one_of("event", ev.Deposit, ev.Withdraw, ev.Transfer)
+    more = {"target": "B"} if kind is ev.Transfer else {}
+    fates = Fates(world)
+    action = world.action(kind, account="A", asset=world.one_of("asset", CASH, COIN), **more)
+    receipt = world.apply(action, *fates.stand_ins()[2:])
+    fates.claim(receipt)
+    return receipt.reason
+
+
+@inductive("gap-trade", "A trade raises no deficit and no named loss.", *GAP)
+def gap_trade(path: Any) -> Any:
+    """Both sides are tested after everything has been booked."""
+    world = one_market(path, OPEN, bare=True)
+    for account in "AB":
+        world.account(account)
+    fates, tests = Fates(world), (trading.reduces, trading.no_worse_than_mark, trading.within_band)
+    checks = (trading.require_caps, trading.require_open_interest, trading.require_balance_limit)
+    others = (STANDING, *(opaque(test, any_bool) for test in tests), *map(passing, checks))
+    action = world.action(ev.Trade, market=MARKET, buyer="A", seller="B")
+    receipt = world.apply(action, *fates.stand_ins()[:3], *others)
+    fates.claim(receipt)
+    return receipt.reason
+
+
+@inductive("gap-liquidate", "A liquidation raises no deficit and no named loss.", *GAP)
+def gap_liquidate(path: Any) -> Any:
+    """At mark a fill moves nobody's worth; the penalty is at most the account's worth; the liquidator is tested."""
+    world = one_market(path, OPEN, bare=True)
+    world.account("A", **{MARKET: world.one_of("A holds", LONG, SHORT)})
+    world.account("B")
+    fates = Fates(world)
+
+    def paid(_: Any, __: Any, action: Any, ___: Any, before: Any) -> dict[str, Any]:
+        penalty = path.fresh("penalty", 0)
+        given(path, penalty <= max(0, before.net_liquidation_value), "range of a penalty")
+        path.claim("the account can pay it", lambda: before.net_liquidation_value - penalty >= 0)
+        fates.fell(action.account, action.liquidator)
+        fates.tested.add(action.account)
+        return {"penalty": penalty}
+
+    def able(_: Any, liquidator: str, __: Any) -> None:
+        fates.tested.add(liquidator)
+
+    stand_ins = (
+        ORDERED, closable(path), opaque(liquidation.may_act_for, any_bool), opaque(trading.reduces, any_bool),
+        StandIn(liquidation.pay_penalty, "liquidation.closing-at-mark-moves-no-worth", lambda _: paid),
+        StandIn(liquidation.require_able, "invariants.gap-tests", lambda _: able), fates.stand_ins()[0],
+    )  # fmt: skip
+    receipt = world.apply(world.action(ev.Liquidate, market=MARKET, account="A", liquidator="B"), *stand_ins)
+    fates.claim(receipt)
+    return receipt.reason
+
+
+@inductive(
+    "gap-convert",
+    "A conversion raises the deficit of the account by at most what its discount gives up and an atom, no other "
+    "deficit and no named loss.",
+    *GAP,
+)
+def gap_convert(path: Any) -> Any:
+    """Collateral counts at index, rounded down; the keeper is tested."""
+    world = holders(path, "A", "B")
+    fates, held = Fates(world), user(COIN, POOL, "A")
+    amounts = (collateral.conversion_price, collateral.conversion_need, margin.collateral_price)
+    stand_ins = (STANDING, fates.stand_ins()[3], *(opaque(function, at_least_zero) for function in amounts))
+    receipt = world.apply(world.action(ev.Convert, account="A", keeper="B", asset=COIN), *stand_ins)
+    if receipt.reason is None:
+        terms, index = world.state.pools[POOL].collateral[0], world.state.feeds[COIN_FEED].index
+        before, after = world.start.tables["balances"][held], world.state.balances[held]
+        lost = margin.index_value(before, index, terms.unit) - margin.index_value(after, index, terms.unit)
+        paid, worth = receipt.amounts["paid"], receipt.amounts["worth"]
+        path.claim("no more than is sold, and an atom", lambda: lost <= worth + 1)
+        other = path.atom("all else that the account is worth")
+        growth, most = rise(other + lost - paid, other), max(0, worth + 1 - paid)
+        path.claim("at most the discount, and an atom", lambda: growth <= most)
+        fates.fallen.add("B")
+        path.claim("the keeper is not in default", lambda: fates.fallen <= fates.tested)
+        path.claim("no named loss grows", lambda: losses_grown(world.start, world.state) <= 0)
+    return receipt.reason
+
+
+@inductive(
+    "gap-resolve_default",
+    "Resolving a default raises deficits and named losses together by at most the worth of the collateral that is "
+    "seized, which is at most the pool's dust.",
+    *GAP,
+)
+def gap_resolve_default(path: Any) -> Any:
+    """The account's own deficit goes; others grow by gains haircuts at most, for tear-ups stay within what is free."""
+    world, haircuts, found = holders(path, "A"), [], []
+    record = replace(world.state.pools[POOL], layers=world.one_of("layers", *LAYERS))
+    world.state.pools.put(POOL, record)
+    world.state.accounts.put("A", replace(world.state.accounts["A"], markets=()))
+
+    def standing(*_: Any) -> Any:
+        found.append(ordered_standing(path))
+        return found[-1]
+
+    def bore(_: Any, case: Any, layer: Layer) -> Any:
+        amount = up_to(path, "borne", case.remaining, "range of a share")
+        haircuts.extend([amount] if layer == Layer.GAINS_HAIRCUT else [])
+        return amount
+
+    stand_ins = (
+        StandIn(margin.standing, ORDERED.grounds, lambda _: standing),
+        StandIn(waterfall.bear, "invariants.bear, waterfall.deficit-is-borne-to-the-last-atom", lambda _: bore),
+        StandIn(waterfall.market_weights, OPAQUE, lambda _: lambda *__: []),
+    )
+    receipt = world.apply(world.action(ev.ResolveDefault, account="A"), *stand_ins)
+    if receipt.reason is None:
+        own, grown = deficit(found[0].net_liquidation_value), losses_grown(world.start, world.state)
+        path.claim("deficits and losses", lambda: grown + sum(haircuts) - own <= found[0].collateral)
+        path.claim("at most dust", lambda: found[0].collateral <= record.dust)
+    return receipt.reason
+
+
+@inductive(
+    "gap-settle_position",
+    "Settling a position raises deficits and named losses together by at most the worth of collateral that remains in "
+    "default, which is at most the pool's dust; the last position raises nothing more.",
+    *GAP,
+)
+def gap_settle_position(path: Any) -> Any:
+    """The account's worth grows by what it could not bear; what the funds do not pay of it is shortfall."""
+    world, found = one_market(path, COLLECTING), []
+    world.account("A", **{MARKET: world.one_of("A holds", LONG, SHORT)})
+
+    def standing(*_: Any) -> Any:
+        found.append(ordered_standing(path))
+        return found[-1]
+
+    def unborne(loss: Any, deficit_: Any, _: Any) -> Any:
+        part = up_to(path, "uncollectable", loss, "range of a part")
+        given(path, part <= deficit_, "range of a part")
+        return part
+
+    stand_ins = (
+        StandIn(margin.standing, ORDERED.grounds, lambda _: standing), layers_drawn(world),
+        StandIn(settlement.uncollectable, "settlement.uncollectable-within-loss-and-deficit", lambda _: unborne),
+        StandIn(waterfall.open_losses, OPAQUE, lambda _: lambda *__: [(MARKET, path.fresh("loss", 1))]),
+    )  # fmt: skip
+    receipt = world.apply(ev.SettlePosition("A", MARKET), *stand_ins)
+    if receipt.reason is None:
+        amounts, worth = receipt.amounts, found[0].net_liquidation_value
+        missing = amounts["loss"] - amounts["collected"] + amounts["funds"] if "loss" in amounts else 0
+        dust, grown = world.state.pools[POOL].dust, losses_grown(world.start, world.state)
+        growth = missing + rise(worth, worth + missing)
+        path.claim("losses", lambda: grown <= missing)
+        path.claim("deficits and losses", lambda: growth <= dust)
+    return receipt.reason
+
+
+@inductive("gap-pay_claim", "What a claim is not paid leaves the named losses: deficits and losses together do not grow.", *GAP)
+def gap_pay_claim(path: Any) -> Any:
+    """The account's worth, in which the claim stood whole, falls by as much."""
+    world = one_market(path, PAYING)
+    world.account("A", **{MARKET: CLAIM})
+    receipt = world.apply(ev.PayClaim("A", MARKET), last_share(path))
+    if receipt.reason is None:
+        unpaid, worth = receipt.amounts["claim"] - receipt.amounts["paid"], path.atom("worth")
+        grown = losses_grown(world.start, world.state)
+        path.claim("the loss is named before", lambda: grown == -unpaid)
+        path.claim("not negative", lambda: unpaid >= 0)
+        growth = grown + rise(worth, worth - unpaid)
+        path.claim("deficits and losses", lambda: growth <= 0)
+    return receipt.reason
+
+
+def moved_market(path: Any, *phases: str) -> Books:
+    """A market and an account that holds a position in it."""
+    world = one_market(path, *phases)
+    world.account("A", **{MARKET: world.one_of("A holds", LONG, SHORT, FLAT)})
+    return world
+
+
+def claim_lots_moved(world: Books, per_lot: Any) -> None:
+    """An account's worth moves by its lots, its deficit by no more, and both sides' lots are open interest."""
+    path = world.path
+    before, after = worth_at_mark(world.start.state(), "A"), worth_at_mark(world.state, "A")
+    size = world.state.positions["A", MARKET].size
+    path.claim("its worth moves by its lots", lambda: after - before == size * per_lot)
+    sizes, interest = [position.size for position in world.held(MARKET)], world.state.open_interest[MARKET]
+    path.claim("long lots", lambda: sum(size for size in sizes if size >= 0) == interest)
+    path.claim("short lots", lambda: -sum(size for size in sizes if size < 0) == interest)
+    path.claim("no named loss grows", lambda: losses_grown(world.start, world.state) <= 0)
+
+
+@inductive(
+    "gap-price",
+    "When a mark moves, deficits grow together by at most open interest times the move, and no named loss grows.",
+    *GAP,
+    mark="moved",
+)
+def gap_price(path: Any) -> Any:
+    """An account of either side; all lots of the losing side are open interest."""
+    world = moved_market(path, OPEN)
+    moved, before = moved_feed(world), world.state.marks[MARKET].price
+    accrued = StandIn(
+        oracle.accrued_index, "invariants.accrued_index", lambda _: lambda *__: path.fresh("index", 0, PRICE_MAX)
+    )
+    world.begin()
+    with standing_in(path, accrued, mark_made(path), opaque(oracle.faded_basis, any_integer)):
+        oracle.refresh_mark(world.moment(), MARKET, moved)
+    path.mark("moved")
+    claim_lots_moved(world, world.state.marks[MARKET].price - before)
+    return before
+
+
+@inductive(
+    "gap-accrue_funding",
+    "When funding accrues, deficits grow together by at most open interest times the step of the index, and no named "
+    "loss grows.",
+    *GAP,
+)
+def gap_accrue_funding(path: Any) -> Any:
+    """Longs pay a rise, shorts a fall."""
+    world = moved_market(path, OPEN)
+    before = world.state.fundings[MARKET].index
+    stand_ins = (opaque(funding.aggregated, any_integer), opaque(funding.funding_rate, any_integer))
+    receipt = world.apply(ev.AccrueFunding(MARKET), *stand_ins)
+    if receipt.reason is None:
+        claim_lots_moved(world, before - world.state.fundings[MARKET].index)
+    return receipt.reason
+
+
+@inductive(
+    "gap-fix_settlement",
+    "When a settlement price is fixed, deficits grow together by at most open interest times the distance from the mark "
+    "to it, and no named loss grows.",
+    *GAP,
+)
+def gap_fix_settlement(path: Any) -> Any:
+    """The mark becomes the settlement price."""
+    world = moved_market(path, OPEN)
+    before = world.state.marks[MARKET].price
+    accrued = StandIn(
+        oracle.accrued_index, "invariants.accrued_index", lambda _: lambda *__: path.fresh("index", 0, PRICE_MAX)
+    )
+    receipt = world.apply(ev.FixSettlement(MARKET), accrued)
+    if receipt.reason is None:
+        claim_lots_moved(world, world.state.marks[MARKET].price - before)
+    return receipt.reason
+
+
+@inductive(
+    "gap-collateral-price",
+    "When the index of a collateral asset falls, an account's deficit grows by at most its holding times the fall over "
+    "the unit, rounded up; when it rises, not at all.",
+    "MARG-7",
+    *GAP,
+    mark="moved",
+)
+def gap_collateral_price(path: Any) -> Any:
+    """Any holding and unit; all holdings together are at most custody."""
+    amount, unit = path.atom("amount", 0), path.atom("unit", 1, AMOUNT_MAX)
+    before, after = path.atom("index before", 0, PRICE_MAX), path.atom("index after", 0, PRICE_MAX)
+    other, fall = path.atom("all else that the account is worth"), max(0, before - after)
+    lost = margin.index_value(amount, before, unit) - margin.index_value(amount, after, unit)
+    most = div_ceil(amount * fall, unit)
+    path.mark("moved")
+    path.claim("what is lost", lambda: lost <= most)
+    growth = rise(other + lost, other)
+    path.claim("its deficit", lambda: growth <= most)
+    return lost
 
 
 def fees_conserved() -> StandIn:

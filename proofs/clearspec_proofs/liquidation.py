@@ -12,7 +12,7 @@ from clearspec.machine import apply
 from clearspec.margin import Standing
 from clearspec.numerics import EQUITY_MAX, NOTIONAL_MAX, PRICE_MAX, SCALE, SIZE_MAX, TIERS_MAX, TIME_MAX, mul_ceil
 from clearspec.parameters import LiquidationParameters, Tier
-from clearspec.sandbox import LISTING, MARGIN
+from clearspec.sandbox import LISTING, MARGIN, PERCENT
 from clearspec.sandbox import MARKET as PARAMETERS
 from clearspec.state import Budget, Market, MarketStatus, State
 from clearspec_proofs.desk import CASH, MARKET, POOL, Desk
@@ -448,6 +448,26 @@ def splitting_takes_no_more(path: Any) -> Any:
         whole = taken + path.fresh("more than both", 0)
     path.claim("no more", lambda: taken <= whole)
     return whole
+
+
+@theorem(
+    "splitting-rewards-no-more",
+    "Two liquidations reward their liquidator, out of the account, no more than one of both pieces together.",
+    "LIQ-5",
+    marks=("any",),
+)
+def splitting_rewards_no_more(path: Any) -> Any:
+    """Penalties of the pieces sum to at most the whole one (``splitting-takes-no-more``)."""
+    example = numbers(path, spec=((500, 550), (5, 6), 11, PERCENT // 2), cut=((500, 500), (1, 2), 4, PERCENT))
+    if example is None:
+        one, other, first, second = (path.atom(name, 0) for name in ("piece1", "piece2", "penalty1", "penalty2"))
+        whole, ratio = first + second + path.atom("more", 0), path.atom("ratio", 0, SCALE)
+        path.mark("any")
+    else:
+        (one, other), (first, second), whole, ratio = example
+    rewards = liquidation.reward_from(one, first, ratio) + liquidation.reward_from(other, second, ratio)
+    path.claim("no more", lambda: rewards <= liquidation.reward_from(one + other, whole, ratio))
+    return rewards
 
 
 # Who gains

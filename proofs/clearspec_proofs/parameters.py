@@ -6,50 +6,64 @@ what they would find violated is supposed not to be.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import product
+from itertools import pairwise, product
+from math import comb, factorial
 from typing import Any
 
-from clearspec import margin, oracle, parameters
-from clearspec.funding import accrued
+from clearspec import liquidation, margin, oracle, parameters
+from clearspec.margin import Exposure, Standing, tiered_requirement
 from clearspec.numerics import (
+    AMOUNT_MAX,
     DURATION_MAX,
+    GAP_STEPS_MAX,
     HAIRCUT_STEPS_MAX,
     NOTIONAL_MAX,
     PRICE_MAX,
+    PROFIT_MAX,
     RATIO_MAX,
+    SAMPLES_MAX,
     SCALE,
     SIZE_MAX,
-    TIERS_MAX,
-    div_floor,
+    SOURCES_MAX,
+    TIME_MAX,
     mul_ceil,
     mul_floor,
+    notional,
 )
 from clearspec.parameters import (
+    ENVELOPE,
     FUND_LAYERS,
     CollateralTerms,
     FeedParameters,
-    FundingParameters,
     Layer,
+    MarginParameters,
+    MarketKind,
     MarketListing,
     MarketParameters,
-    MarginParameters,
-    PoolParameters,
     Tier,
-    Violation,
 )
-from clearspec.margin import Exposure, Standing, tiered_requirement
 from clearspec.sandbox import ETH, ETH_FEED, FEED, LISTING, PERCENT, POOL
 from clearspec.sandbox import MARKET as PARAMETERS
 from clearspec_proofs.desk import MARKET, SECOND_MARKET, Desk
-from clearspec_proofs.hints import noted, numbers, pick
+from clearspec_proofs.hints import numbers, pick
 from clearspec_proofs.sound import given
 from clearspec_proofs.stand_ins import Function, StandIn, any_integer, opaque, standing_in
 from clearspec_proofs.standings import any_exposure
-from clearspec_proofs.theorems import Strength, theorem
+from clearspec_proofs.theorems import theorem
 from clearspec_proofs.world import symbolic
-
+from clearspec_proofs.worst import (
+    ANCHOR,
+    EXAMPLES,
+    Rates,
+    least,
+    least_maintenance,
+    moved,
+    violated,
+    with_gap,
+    worst_window,
+)
 
 # Compounded steps
 
@@ -200,17 +214,12 @@ def admitted(*names: str) -> StandIn:
         def stand_in(checks: Sequence[tuple[str, Any, Any]]) -> Iterator[Any]:
             for name, left, right in checks:
                 if not names or name in names:
-                    given(path, left <= right, name)
+                    given(path, left <= right, f"range ({name})")
             return iter(())
 
         return stand_in
 
     return StandIn(parameters._violations, "inside the envelope", of)
-
-
-def violated(found: Iterable[Violation], *names: str) -> bool:
-    """Whether one of these inequalities is among those violated."""
-    return any(violation.inequality in names for violation in found)
 
 
 @dataclass
@@ -244,18 +253,6 @@ class Gap:
         return self.market.liquidation.penalty
 
 
-def with_gap(steps: int, band: Any, basis: Any, penalty: Any, **funding: Any) -> tuple[FeedParameters, MarketParameters]:
-    """A feed and a market with these parameters of the price gap."""
-    market = replace(
-        PARAMETERS,
-        margin=replace(PARAMETERS.margin, gap_steps=steps),
-        mark=replace(PARAMETERS.mark, band=basis),
-        liquidation=replace(PARAMETERS.liquidation, penalty=penalty),
-        funding=replace(PARAMETERS.funding, **funding),
-    )
-    return replace(FEED, band=band, max_price=PRICE_MAX), market
-
-
 def any_gap(path: Any, name: str) -> Gap:
     """Any parameters that satisfy an inequality of the price gap, over any number of steps."""
     ratios = {name: path.atom(name, 0, SCALE - 1) for name in ("band", "basis", "penalty")}
@@ -276,57 +273,14 @@ def any_gap(path: Any, name: str) -> Gap:
     return Gap(feed, market, lowest, growth, remains, funding)
 
 
-EXAMPLES = {
-    "spec": (1, PERCENT, 0, PERCENT, {}),
-    "basis": (1, PERCENT, PERCENT // 2, PERCENT, {}),
-    "funding": (2, PERCENT // 2, 0, 0, {"cap": PERCENT, "max_gap": 7200}),
-    "steps": (30, PERCENT // 10, PERCENT // 5, PERCENT // 2, {"cap": PERCENT // 10, "period": 28_800}),
-}
-"""Steps, band, basis, penalty and funding of parameters of which the least maintenance ratio is looked for."""
-
-
-def least_ratio(feed: FeedParameters, market: MarketParameters, name: str) -> int:
-    """The least maintenance ratio that the reference admits under one inequality of the price gap."""
-    low, high = 0, SCALE
-    while high - low > 1:
-        middle = (low + high) // 2
-        refused = violated(parameters.gap_violations(market, feed, middle), name)
-        low, high = (middle, high) if refused else (low, middle)
-    return high
-
-
-@dataclass(frozen=True)
-class Worst:
-    """The worst window for one side: marks at its begin and end, and funding a lot, by the reference's own steps."""
-
-    mark0: int
-    mark: int
-    funding: int
-
-
-def worst_window(feed: FeedParameters, market: MarketParameters, sign: int) -> Worst:
-    """From the far edge of the anchor's band to the greatest adverse move; ``sign`` 1 for a short, -1 for a long."""
-    anchor = far = 10**10
-    target, away, top = (PRICE_MAX, 1, PRICE_MAX) if sign > 0 else (1, PRICE_MAX, PRICE_MAX)
-    index0 = oracle.banded(away, anchor, feed.band, top)
-    near = oracle.banded(target, anchor, feed.band, top)
-    steps = market.margin.gap_steps + 1
-    for _ in range(steps):
-        far = oracle.banded(target, far, feed.band, top)
-    rules, basis = market.funding, sign * market.mark.window * 10**12
-    charged = rules.cap * (rules.max_gap + steps * feed.step_interval) * (far if sign > 0 else near)
-    mark0, mark = (oracle.mark_price(price, push, market.mark, top) for price, push in ((index0, -basis), (far, basis)))
-    return Worst(mark0, mark, charged // (SCALE * rules.period))
-
-
-def pays_in_numbers(path: Any, example: tuple[Any, ...], name: str, sign: int) -> int:
+def pays_in_numbers(path: Any, example: tuple[int, int, int, int, Rates], name: str, sign: int) -> int:
     """The same of parameters in numbers with the least maintenance ratio that is admitted, by the worst window."""
     steps, band, basis, penalty, funding = example
     feed, market = with_gap(steps, band, basis, penalty, **funding)
-    lowest, worst, lots = least_ratio(feed, market, name), worst_window(feed, market, sign), 10**6
-    _, requirement = tiered_requirement(lots * worst.mark0, (Tier(NOTIONAL_MAX, SCALE, lowest),))
-    worth = requirement - sign * lots * (worst.mark - worst.mark0) - lots * worst.funding
-    path.claim("worth its penalty", lambda: worth + lots >= mul_floor(lots * worst.mark, penalty))
+    lowest, worst, lots = least_maintenance(feed, market, name), worst_window(feed, market, sign), 10**6
+    _, requirement = tiered_requirement(lots * worst.first, (Tier(NOTIONAL_MAX, SCALE, lowest),))
+    worth = requirement - sign * lots * (worst.last - worst.first) - lots * worst.funding
+    path.claim("worth its penalty", lambda: worth + lots >= mul_floor(lots * worst.last, penalty))
     return worth
 
 
@@ -568,48 +522,425 @@ def haircut_covers_its_window(path: Any) -> Any:
 
 def covered_in_numbers(path: Any, band: int, discount: int, steps: int, interval: int, own: int) -> int:
     """The same in numbers: with the least haircut that is admitted, by the worst window of the oracle's own steps."""
-    feed, index = replace(ETH_FEED, band=band, step_interval=own), 10**10
-    first = oracle.banded(PRICE_MAX, index, band, PRICE_MAX)
-    low, high = discount - 1, SCALE
-    while high - low > 1:
-        terms = replace(ETH, haircut=(low + high) // 2, discount=discount)
-        refused = bool(parameters.haircut_violations(terms, feed, steps, interval))
-        low, high = (terms.haircut, high) if refused else (low, terms.haircut)
-    for _ in range(-(-(steps + 1) * interval // own) + 1):
-        index = oracle.banded(1, index, band, PRICE_MAX)
-    path.claim("still fetched", lambda: index * (SCALE - discount) >= first * (SCALE - high))
-    return high
+    feed, terms = replace(ETH_FEED, band=band, step_interval=own), replace(ETH, discount=discount)
+
+    def admits(ratio: int) -> bool:
+        return not parameters.haircut_violations(replace(terms, haircut=ratio), feed, steps, interval)
+
+    haircut, passed = least(admits, low=discount), -(-(steps + 1) * interval // own) + 1
+    first, last = moved(ANCHOR, PRICE_MAX, band, 1), moved(ANCHOR, 1, band, passed)
+    path.claim("still fetched", lambda: last * (SCALE - discount) >= first * (SCALE - haircut))
+    return haircut
 
 
 # Gains haircut
 
 
 @theorem(
-    "newcomer-survives-a-gains-haircut",
-    "An account that opened a position with its initial margin since the variation-margin mark still has equity after "
-    "a gains haircut of all that the mark has moved since then, long or short.",
+    "index-falls-and-rises-alike",
+    "If after some steps the index times what remains of one is at most the anchor, it is so after one step more.",
+    "ORCL-3",
     "PARM-14",
-    "FALL-9",
-    marks=("short", "long"),
 )
-def newcomer_survives_a_gains_haircut(path: Any) -> Any:
-    """Per lot: what is left is initial margin and the move from the variation-margin mark to the entry."""
-    example = numbers(path, spec=(PERCENT, 0, 5), basis=(PERCENT // 5, PERCENT // 5, 45))
-    if example is not None:
-        return survives_in_numbers(path, *example)
+def index_falls_and_rises_alike(path: Any) -> Any:
+    """So whatever a rise multiplies the index by, the fall over as many steps takes off again."""
+    band, anchor = path.atom("band", 0, SCALE - 1), path.atom("anchor", 1, PRICE_MAX)
+    index, after = path.atom("index", 1, PRICE_MAX), path.atom("index after", 1, PRICE_MAX)
+    before = path.atom("remains", 0, SCALE)
+    now, up, down = mul_floor(before, SCALE - band), SCALE + band, SCALE - band
+    given(path, after * SCALE <= index * up, "parameters.step-moves-one-band")
+    given(path, index * before <= anchor * SCALE, "so far")
+    chained(
+        path,
+        what_is_left=before * down,
+        not_negative=now,
+        the_step=(index * up - after * SCALE) * now,
+        what_remains=(before * down - now * SCALE) * index,
+        up_and_down=(before * down - now * SCALE) * index * up,
+        less_than_one=index * before * band * band,
+        of_the_anchor=(anchor * SCALE - index * before) * SCALE,
+    )
+    path.claim("one step more", lambda: after * now <= anchor * SCALE)
+    return now
+
+
+@dataclass
+class Newcomer:
+    """Factors of a position opened at a mark after the variation-margin mark, both from one anchor."""
+
+    band: Any
+    basis: Any
+    initial: Any
+    remains: Any
+
+    def factors(self) -> tuple[Any, ...]:
+        """One and one less each of the basis, of the initial ratio and of the band."""
+        parts = (self.basis, self.initial, self.band)
+        return tuple(SCALE + part for part in parts) + tuple(SCALE - part for part in parts)
+
+
+def newcomer(path: Any) -> Newcomer:
+    """Any parameters that satisfy the inequality of the gains haircut, over any number of steps."""
     band, basis = path.atom("band", 0, SCALE - 1), path.atom("basis", 0, SCALE - 1)
     tier = Tier(NOTIONAL_MAX, path.atom("initial", 1, SCALE), 1)
     feed, market = with_gap(1, band, basis, 0)
     market = replace(market, margin=replace(market.margin, tiers=(tier,)))
-    remains, grown = path.atom("shrunk", 0, SCALE), path.atom("growth", SCALE)
+    remains = path.atom("shrunk", 0, SCALE)
     shrinks = StandIn(parameters.shrunk, GAP_STEPS, lambda _: lambda *__: remains)
     name = "haircut-within-initial"
     with standing_in(path, admitted(name), shrinks):
         path.assume(lambda: not violated(parameters.gains_haircut_violations(market, feed), name), name)
-        left = parameters.shrunk(band, 7)
-    anchor, marked, entry, old, new = (path.atom(n, 1) for n in ("anchor", "variation mark", "entry", "index", "then"))
-    long = path.choice("side", "short", "long") == "long"
-    path.mark("long" if long else "short")
-    wide, narrow, held = SCALE + basis, SCALE - basis, SCALE + tier.initial
-    moved, covered = mul_ceil(SCALE + band, wide), mul_floor(mul_floor(left, narrow), held)
-    return moved, covered, anchor, marked, entry, old, new, grown, long
+        return Newcomer(band, basis, tier.initial, parameters.shrunk(band, 7))
+
+
+def survives_in_numbers(path: Any, band: int, basis: int, interval: int, sign: int) -> int:
+    """The same in numbers: with the least initial ratio that is admitted, by the worst window of the oracle's steps."""
+    feed, market = with_gap(1, band, basis, 0)
+    market = replace(market, mark=replace(market.mark, variation_interval=interval))
+
+    def admits(ratio: int) -> bool:
+        margins = replace(market.margin, tiers=(Tier(NOTIONAL_MAX, ratio, 1),))
+        return not list(parameters.gains_haircut_violations(replace(market, margin=margins), feed))
+
+    adverse, away = (1, PRICE_MAX) if sign > 0 else (PRICE_MAX, 1)
+    passed = -(-interval // feed.step_interval) + 2
+    indices, push = (moved(ANCHOR, away, band, 1), moved(ANCHOR, adverse, band, passed)), sign * PRICE_MAX
+    marked, entry = (oracle.mark_price(indices[n], (push, -push)[n], market.mark, PRICE_MAX) for n in (0, 1))
+    initial = least(admits)
+    path.claim("equity is left", lambda: entry * initial + sign * (entry - marked) * SCALE >= 0)
+    return initial
+
+
+@theorem(
+    "short-newcomer-survives-a-gains-haircut",
+    "A short opened with its initial margin after the variation-margin mark keeps equity through a gains haircut of "
+    "all that the mark has fallen since.",
+    "PARM-14",
+    "FALL-9",
+    marks=("any",),
+)
+def short_newcomer_survives(path: Any) -> Any:
+    """Per lot equity is initial margin and entry less the mark; the haircut is the variation-margin mark less it."""
+    example = numbers(path, spec=(PERCENT, 0, 5), basis=(PERCENT // 5, PERCENT // 5, 45))
+    if example is not None:
+        return survives_in_numbers(path, *example, sign=1)
+    case = newcomer(path)
+    path.mark("any")
+    anchor, index0, marked, index, entry = (path.atom(n, 1) for n in ("anchor", "index 0", "mark 0", "index", "entry"))
+    wide, held, up, narrow, _, _ = case.factors()
+    given(path, index0 * SCALE <= anchor * up, "parameters.step-moves-one-band")
+    given(path, marked * SCALE <= index0 * wide, MARK)
+    given(path, index * SCALE >= anchor * case.remains, GAP_STEPS)
+    given(path, entry * SCALE >= index * narrow, MARK)
+    moved, kept = mul_ceil(up, wide), mul_floor(case.remains, narrow)
+    covered = mul_floor(kept, held)
+    chained(
+        path,
+        the_variation_mark=(anchor * up - index0 * SCALE) * wide,
+        its_move=(moved * SCALE - up * wide) * anchor,
+        at_most_moved=anchor * moved - marked * SCALE,
+        inside_the_envelope=(covered - moved) * anchor,
+        what_covers=(kept * held - covered * SCALE) * anchor,
+        what_is_kept=(case.remains * narrow - kept * SCALE) * anchor,
+        the_index=(index * SCALE - anchor * case.remains) * narrow,
+        the_entry=entry * SCALE - anchor * kept,
+        initial_margin=(entry * SCALE - anchor * kept) * held,
+        at_least_covered=entry * held - anchor * covered,
+    )
+    path.claim("equity is left", lambda: entry * held >= marked * SCALE)
+    return covered
+
+
+@theorem(
+    "long-newcomer-survives-a-gains-haircut",
+    "A long opened with its initial margin after the variation-margin mark keeps equity through a gains haircut of all "
+    "that the mark has risen since.",
+    "PARM-14",
+    "FALL-9",
+    marks=("any",),
+)
+def long_newcomer_survives(path: Any) -> Any:
+    """The same inequality: initial margin is at least the band, so that a rise is covered where a fall is."""
+    example = numbers(path, spec=(PERCENT, 0, 5), basis=(PERCENT // 5, PERCENT // 5, 45))
+    if example is not None:
+        return survives_in_numbers(path, *example, sign=-1)
+    case = newcomer(path)
+    path.mark("any")
+    anchor, index0, marked, index, entry = (path.atom(n, 1) for n in ("anchor", "index 0", "mark 0", "index", "entry"))
+    wide, held, up, narrow, owed, down = case.factors()
+    given(path, index0 * SCALE >= anchor * down, "parameters.step-moves-one-band")
+    given(path, marked * SCALE >= index0 * narrow, MARK)
+    given(path, index * case.remains <= anchor * SCALE, "parameters.index-falls-and-rises-alike")
+    given(path, entry * SCALE <= index * wide, MARK)
+    moved, kept = mul_ceil(up, wide), mul_floor(case.remains, narrow)
+    covered = mul_floor(kept, held)
+    chained(
+        path,
+        its_move=moved * SCALE - up * wide,
+        what_covers=(case.remains * narrow - kept * SCALE) * held,
+        inside_the_envelope=case.remains * narrow * held - up * wide * SCALE,
+        narrow_of_wide=up * (wide - narrow),
+        more_than_remains=(SCALE - case.remains) * narrow * held,
+        of_one_basis=narrow * (held - up),
+        initial_at_least_band=case.initial - case.band,
+    )
+    more, less = case.remains * narrow * held - up * wide * SCALE, anchor * SCALE - index * case.remains
+    apart = (case.initial - case.band) * (case.initial + case.band)
+    chained(
+        path,
+        at_the_entry=more * index,
+        of_what_is_owed=more * index * owed,
+        of_the_anchor=less * narrow,
+        of_the_held=less * narrow * held,
+        of_both=less * narrow * held * owed,
+        from_the_anchor=anchor * narrow * held * owed - index * wide * up * owed,
+        squares=apart,
+        squares_of_the_anchor=apart * anchor,
+        squares_and_basis=apart * anchor * narrow,
+        up_and_down=anchor * narrow * up * down - index * wide * up * owed,
+        without_up=anchor * narrow * down - index * wide * owed,
+        the_first_index=(index0 * SCALE - anchor * down) * narrow,
+        the_variation_mark=marked * SCALE * SCALE - anchor * down * narrow,
+        the_entry=(index * wide - entry * SCALE) * owed,
+    )
+    path.claim("equity is left", lambda: entry * owed <= marked * SCALE)
+    return covered
+
+
+# What acceptance implies
+
+APART = tuple(
+    StandIn(function, "theorems of their own", lambda _: lambda *__: iter(()))
+    for function in (parameters.tier_violations, parameters.gap_violations, parameters.gains_haircut_violations)
+)
+
+
+def any_market(path: Any, tiers: tuple[Tier, ...]) -> tuple[MarketListing, FeedParameters]:
+    """A listing with any parameters, and any feed of one source."""
+    limits = symbolic(path, MarginParameters, "margin", tiers=tiers)
+    market = symbolic(path, MarketParameters, "market", margin=limits)
+    feed = symbolic(path, FeedParameters, "feed", feed=FEED.feed, sources=FEED.sources)
+    return replace(LISTING, parameters=market), feed
+
+
+@theorem(
+    "accepted-markets-are-sound",
+    "Parameters of a market that are accepted keep every notional within 2^56 and every rebate within the taker's fee; "
+    "closing frees more than it costs in penalty, and no less than either fee; reward and its floor are parts of the "
+    "penalty; the scale of open interest divides by a positive difference; an accrual in time is charged in full and "
+    "its samples fit.",
+    "PARM-9",
+    marks=("accepted",),
+)
+def accepted_markets_are_sound(path: Any) -> Any:
+    """Any parameters and any lowest ratio; tiers, price gap and gains haircut have theorems of their own."""
+    listing, feed = any_market(path, PARAMETERS.margin.tiers)
+    lowest, chosen = path.atom("maintenance", 1, SCALE), listing.parameters
+    with standing_in(path, admitted(), *APART):
+        found = parameters.market_violations(listing, feed, lowest)
+        path.assume(lambda: not [entry for entry in found if ENVELOPE[entry.inequality] == "PARM-9"], "PARM-9")
+    path.mark("accepted")
+    rules, limits, rates = chosen.liquidation, chosen.trading, chosen.funding
+    lots, price = path.atom("lots", 0, SIZE_MAX), path.atom("price", 1, PRICE_MAX)
+    given(path, price <= feed.max_price, "INV-9")
+    for name, cap in (("position", limits.max_position), ("open interest", limits.max_open_interest)):
+        if lots <= cap:
+            unused = cap * feed.max_price - lots * price
+            path.claim(f"lemma: {name} below its cap", lambda unused=unused: unused >= 0)
+            path.claim(f"{name} within 2^56", lambda: notional(lots, price) <= NOTIONAL_MAX)
+    path.claim("a rebate is covered", lambda: limits.taker_fee + limits.maker_fee >= 0)
+    path.claim("closing restores", lambda: liquidation.restoring_size(1, 1, lowest, rules.penalty) >= 1)
+    path.claim("a fee is freed", lambda: limits.taker_fee <= lowest and limits.maker_fee <= lowest)
+    path.claim("a reward is a part", lambda: rules.reward <= rules.penalty and rules.reward_floor <= rules.penalty)
+    scale = chosen.margin.open_interest_lower, chosen.margin.open_interest_upper
+    path.claim("a weight", lambda: margin.open_interest_weight(path.atom("interest", 0), *scale) <= SCALE)
+    path.claim("charged in full", lambda: min(rates.interval, rates.max_gap) == rates.interval)
+    path.claim("samples fit", lambda: rates.interval <= rates.sample_interval * SAMPLES_MAX)
+    return lowest
+
+
+@theorem(
+    "accepted-tiers-are-a-table",
+    "Tiers that are accepted are present, ascend to the top and never fall in either ratio, and maintenance is nowhere "
+    "above initial.",
+    "PARM-7",
+    marks=("accepted",),
+)
+def accepted_tiers_are_a_table(path: Any) -> Any:
+    """Of up to three tiers; a tier is compared with the one before alone, so that more add nothing."""
+    count = pick(path, "tiers", 0, 3)
+    tiers = [symbolic(path, Tier, f"tier{number}") for number in range(count)]
+    with standing_in(path, admitted()):
+        found = list(parameters.tier_violations(tiers))
+    path.assume(lambda: not found, "PARM-7")
+    path.mark("accepted")
+    path.claim("present", lambda: count >= 1)
+    for lower, upper in pairwise(tiers):
+        path.claim("ascending", lambda lower=lower, upper=upper: lower.upper < upper.upper)
+        path.claim("initial never falls", lambda lower=lower, upper=upper: lower.initial <= upper.initial)
+        path.claim("maintenance never falls", lambda lower=lower, upper=upper: lower.maintenance <= upper.maintenance)
+    for tier in tiers:
+        path.claim("maintenance at most initial", lambda tier=tier: tier.maintenance <= tier.initial)
+    path.claim("to the top", lambda: tiers[-1].upper >= NOTIONAL_MAX)
+    return tiers[-1].upper
+
+
+@theorem(
+    "accepted-feeds-outvote-faulty-sources",
+    "A feed that is accepted has different sources, a quorum that they can reach, and a majority of honest ones in "
+    "every quorum.",
+    "PARM-10",
+    marks=("accepted",),
+)
+def accepted_feeds_outvote_faulty_sources(path: Any) -> Any:
+    """Of no source up to all different ones, and of one that stands twice."""
+    count = pick(path, "sources", 0, SOURCES_MAX)
+    sources = tuple(f"s{number}" for number in range(count))
+    twice = path.choice("a source", "stands once", "stands twice") == "stands twice"
+    feed = symbolic(path, FeedParameters, "feed", feed="F", sources=sources + sources[:1] * twice)
+    with standing_in(path, admitted()):
+        path.assume(lambda: not parameters.feed_violations(feed), "PARM-10")
+    path.mark("accepted")
+    path.claim("different", lambda: len(set(feed.sources)) == len(feed.sources))
+    path.claim("a quorum can be reached", lambda: feed.quorum <= len(feed.sources))
+    path.claim("honest ones are a majority", lambda: 2 * (feed.quorum - feed.faulty) > feed.quorum)
+    return feed.quorum
+
+
+@theorem(
+    "accepted-pools-let-funds-pay-first",
+    "In a pool that is accepted every layer stands once and both funds stand before both layers that share losses.",
+    "PARM-11",
+    "FALL-3",
+)
+def accepted_pools_let_funds_pay_first(path: Any) -> Any:
+    """Every order of up to four layers, with repetitions: the reference decides each as it is."""
+    accepted = 0
+    for order in (order for length in range(5) for order in product(Layer, repeat=length)):
+        if violated(parameters.pool_violations(replace(POOL, layers=order)), "funds-before-sharing", "layers-distinct"):
+            continue
+        accepted += 1
+        funds = [layer for layer in order if layer in FUND_LAYERS]
+        path.claim("once", lambda order=order: len(set(order)) == len(order))
+        path.claim("funds first", lambda order=order, funds=funds: list(order[: len(funds)]) == funds)
+    path.claim("as many as there are", lambda: accepted == ORDERS)
+    return accepted
+
+
+PAIRS = tuple(product(range(3), repeat=2))
+ORDERS = sum(comb(2, funds) * factorial(funds) * comb(2, shared) * factorial(shared) for funds, shared in PAIRS)
+"""Orders of some of two funds, then of some of two shared layers."""
+
+
+@theorem(
+    "accepted-pools-pay-out-less-than-margin",
+    "In a pool that is accepted each asset stands once, profit counts no more towards what may leave than towards "
+    "margin, and a conversion takes no more than the haircut has kept back.",
+    "PARM-11",
+    "MARG-11",
+    "COLL-8",
+    marks=("accepted",),
+)
+def accepted_pools_pay_out_less_than_margin(path: Any) -> Any:
+    """Two collateral assets, of different names or not, one of them perhaps the settlement asset."""
+    names = ("ETH", next(name for name in ("ETH", "USD", "BTC") if path.choice("second", "ETH", "USD", "BTC") == name))
+    terms = tuple(symbolic(path, CollateralTerms, f"terms{n}", asset=name, feed=name) for n, name in enumerate(names))
+    weights = {name: path.atom(name, 0, SCALE) for name in ("profit_weight_initial", "profit_weight_withdrawal")}
+    caps = {name: path.atom(name, 0, AMOUNT_MAX) for name in ("profit_cap_initial", "profit_cap_withdrawal")}
+    pool = replace(POOL, collateral=terms, **weights, **caps)
+    with standing_in(path, admitted()):
+        path.assume(lambda: not parameters.pool_violations(pool), "range (PARM-11)")
+    path.mark("accepted")
+    path.claim("each asset once", lambda: names == ("ETH", "BTC"))
+    profit = path.atom("profit", 1, PROFIT_MAX)
+    leaving = margin.counted_profit(profit, pool.profit_weight_withdrawal, pool.profit_cap_withdrawal)
+    path.claim("lemma: its weight", lambda: (pool.profit_weight_initial - pool.profit_weight_withdrawal) * profit >= 0)
+    counted = margin.counted_profit(profit, pool.profit_weight_initial, pool.profit_cap_initial)
+    path.claim("what leaves counts", lambda: leaving <= counted)
+    worth = path.atom("worth", 0, 2**96)
+    for entry in terms:
+        path.claim("lemma: its discount", lambda entry=entry: (entry.haircut - entry.discount) * worth >= 0)
+        fetched, kept = mul_floor(worth, SCALE - entry.discount), mul_floor(worth, SCALE - entry.haircut)
+        path.claim("no more than was kept back", lambda fetched=fetched, kept=kept: fetched >= kept)
+    return leaving
+
+
+@theorem(
+    "ramp-stays-between-its-tables",
+    "While a ramp runs a requirement lies between those of the two tables, and at its begin it is the old one: the "
+    "lower ratio of both bounds every ratio in force.",
+    "PARM-13",
+)
+def ramp_stays_between_its_tables(path: Any) -> Any:
+    """Tightening and loosening alike."""
+    before, after = path.atom("before", 0), path.atom("after", 0)
+    elapsed, left = path.atom("elapsed", 0), path.atom("to come", 1)
+    found = parameters.ramped(before, after, elapsed, elapsed + left)
+    low, high = (before, after) if before <= after else (after, before)
+    path.claim("lemma: not before", lambda: (high - low) * elapsed >= 0)
+    path.claim("lemma: not beyond", lambda: (high - low) * left >= 0)
+    path.claim("not below both", lambda: found >= low)
+    path.claim("not above both", lambda: found <= high)
+    path.claim("it starts at the old table", lambda: parameters.ramped(before, after, 0, elapsed + left) == before)
+    return found
+
+
+def bounded_loops(path: Any) -> StandIn:
+    """What remains after some steps, of which the number must be bounded."""
+
+    def of(_: Any) -> Function:
+        def stand_in(ratio: Any, steps: Any) -> Any:
+            path.claim("a bounded loop", lambda: 0 <= steps <= HAIRCUT_STEPS_MAX + 1)
+            return path.fresh("remains", 0, SCALE)
+
+        return stand_in
+
+    return StandIn(parameters.shrunk, "parameters.shrunk-compounds", of)
+
+
+@theorem(
+    "powers-are-bounded-loops",
+    "Whatever intervals a market, its pool and their feeds have, no power of the envelope takes more than 4,097 steps: "
+    "longer windows are refused before anything is computed.",
+    "PARM-12",
+    "PARM-14",
+    marks=("refused", "computed"),
+)
+def powers_are_bounded_loops(path: Any) -> Any:
+    """Both powers whose number of steps comes of two intervals; the steps of the price gap are at most 257 (PARM-5)."""
+    own, passed = path.atom("step_interval", 1, DURATION_MAX), path.atom("seconds", 1, DURATION_MAX)
+    feed, haircut = replace(ETH_FEED, step_interval=own), path.choice("power", "haircut", "gains") == "haircut"
+    with standing_in(path, bounded_loops(path)):
+        if haircut:
+            gap_steps = path.atom("gap_steps", 1, GAP_STEPS_MAX)
+            found, window = parameters.haircut_violations(ETH, feed, gap_steps, passed), (gap_steps + 1) * passed
+        else:
+            market = replace(PARAMETERS, mark=replace(PARAMETERS.mark, variation_interval=passed))
+            found, window = list(parameters.gains_haircut_violations(market, feed)), passed
+    refused = violated(found, "haircut-steps-bounded ETH", "variation-steps-bounded")
+    path.mark("refused" if refused else "computed")
+    path.claim("what is too long is refused", lambda: refused or window <= (HAIRCUT_STEPS_MAX - 1) * own)
+    return refused
+
+
+@theorem(
+    "accepted-expiries-lie-ahead",
+    "A future that is listed has its whole settlement window still to come, and a perpetual has no expiry.",
+    "PARM-9",
+    "SETTLE-2",
+    marks=("future", "perpetual"),
+)
+def accepted_expiries_lie_ahead(path: Any) -> Any:
+    """At any time."""
+    kind = MarketKind.FUTURE if path.choice("kind", "future", "perpetual") == "future" else MarketKind.PERPETUAL
+    window = replace(PARAMETERS, settlement_window=path.atom("settlement_window", 1, DURATION_MAX))
+    listing = replace(LISTING, kind=kind, expiry=path.atom("expiry", 0, 2 * TIME_MAX), parameters=window)
+    time = path.atom("time", 0, TIME_MAX)
+    with standing_in(path, admitted()):
+        path.assume(lambda: not parameters.expiry_violations(listing, time), "range (PARM-9)")
+    path.mark(kind.value)
+    if kind == MarketKind.FUTURE:
+        path.claim("the window is to come", lambda: time + window.settlement_window <= listing.expiry)
+    else:
+        path.claim("no expiry", lambda: listing.expiry == 0)
+    return listing.expiry

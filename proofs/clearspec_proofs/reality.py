@@ -30,6 +30,9 @@ from clearspec_proofs.theorems import Theorem
 
 REFERENCE = str(FilePath(clearspec.__file__).parent)
 
+LEFT_OUT = ("/invariants.py", "/state.py")
+"""Modules of the reference whose lines are not compared where a theorem calls them itself."""
+
 Line = tuple[str, int]
 
 
@@ -56,15 +59,31 @@ class Compared:
 
 @contextmanager
 def lines_of_reference(found: list[Line]) -> Iterator[None]:
-    """Within it every line of the reference that is executed is noted, in order."""
+    """Within it every line of the reference that is executed is noted, in order.
+
+    Invariants that a theorem asks for, and states that it builds to ask them of, are left out: of an invariant that
+    reads nothing that has changed nothing is asked, and a symbolic amount may have changed where a number has not.
+    """
+    asked: list[FrameType] = []
 
     def local(frame: FrameType, event: str, _: object) -> Callable[..., Any]:
         if event == "line":
             found.append((frame.f_code.co_filename.rpartition("/")[2], frame.f_lineno))
         return local
 
+    def leaves(frame: FrameType, event: str, _: object) -> Callable[..., Any]:
+        if event == "return" and asked[-1:] == [frame]:
+            asked.pop()
+        return leaves
+
     def start(frame: FrameType, event: str, argument: object) -> Callable[..., Any] | None:
-        return local if frame.f_code.co_filename.startswith(REFERENCE) else None
+        if asked or not frame.f_code.co_filename.startswith(REFERENCE):
+            return None
+        caller = "" if frame.f_back is None else frame.f_back.f_code.co_filename
+        if frame.f_code.co_filename.endswith(LEFT_OUT) and not caller.startswith(REFERENCE):
+            asked.append(frame)
+            return leaves
+        return local
 
     before = sys.gettrace()
     sys.settrace(start)

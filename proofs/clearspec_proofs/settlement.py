@@ -8,14 +8,13 @@ from typing import Any
 from clearspec import margin, settlement
 from clearspec.events import Context, PayClaim, Rejected, SettlePosition
 from clearspec.funding import funding_owed, haircut_owed
-from clearspec.ledger import Kind, balance, clearing, house, post, user
-from clearspec.numerics import LOSS_MAX, PRICE_MAX, SCALE, SIZE_MAX, cumulative_share, div_floor
+from clearspec.ledger import Kind, clearing, house, post, user
+from clearspec.numerics import LOSS_MAX, PRICE_MAX, SIZE_MAX, cumulative_share, div_floor
 from clearspec.parameters import Layer
 from clearspec.state import MarketStatus, Position, Settlement
 from clearspec_proofs.desk import CASH, MARKET, POOL, Desk
-from clearspec_proofs.hints import noted
 from clearspec_proofs.sound import given
-from clearspec_proofs.stand_ins import Function, StandIn, any_integer, any_standing, opaque, passing, standing_in
+from clearspec_proofs.stand_ins import Function, StandIn, any_standing, opaque, standing_in
 from clearspec_proofs.theorems import Strength, theorem
 
 HOLDER = "A"
@@ -214,7 +213,7 @@ SETTLING = (
 
 
 def owing(desk: Desk) -> Any:
-    """What INV-7 sums for the market: clearing, the holder's cost and debts, the residual at its price, the shortfall."""
+    """What INV-7 sums: clearing, the holder's cost and debts, the residual at its price, the shortfall."""
     state, record = desk.state, desk.state.settlements[MARKET]
     position, funding = state.positions[HOLDER, MARKET], state.fundings[MARKET]
     owed = position.cost + funding_owed(position, funding.index) + haircut_owed(position, funding)
@@ -259,7 +258,10 @@ def settling_a_position_conserves(path: Any) -> Any:
     else:
         path.mark("loss")
         missing = after.shortfall - before.shortfall + amounts["funds"]
-        path.claim("a loss is collected or missing", lambda: amounts["collected"] + missing == amounts["loss"] + amounts["funds"])
+        path.claim(
+            "a loss is collected or missing",
+            lambda: amounts["collected"] + missing == amounts["loss"] + amounts["funds"],
+        )
         path.claim("missing at most the loss", lambda: 0 <= missing <= amounts["loss"])
         path.claim("only what is missing is forgiven", lambda: desk.worth(HOLDER) - worth == missing)
     return amounts

@@ -31,7 +31,7 @@ from clearspec.state import Budget, MarketStatus, Position
 from clearspec.trading import settle_owed
 from clearspec.waterfall import TearUp
 from clearspec_proofs.desk import CASH, COIN, MARKET, OTHER_POOL, POOL, SECOND_MARKET, Desk
-from clearspec_proofs.hints import noted, pick
+from clearspec_proofs.hints import pick
 from clearspec_proofs.sound import given
 from clearspec_proofs.stand_ins import Function, StandIn, any_integer, any_standing, at_least_zero, opaque, standing_in
 from clearspec_proofs.theorems import Strength, theorem
@@ -223,8 +223,8 @@ HAIRCUT_STEP = StandIn(waterfall.haircut_step, "waterfall.haircut-step-within-ga
 @theorem(
     "haircut-takes-gains-alone",
     "A gains haircut raises the index of the side that won since the variation-margin mark, and no other; what the "
-    "winning lots come to owe is exactly what the defaulter gets out of clearing, at most its share; all haircuts since "
-    "that mark take at most the price move; and a market whose settlement price is fixed bears nothing.",
+    "winning lots come to owe is exactly what the defaulter gets out of clearing, at most its share; all haircuts "
+    "since that mark take at most the price move; and a market whose settlement price is fixed bears nothing.",
     "FALL-9",
     marks=("longs", "shorts", "settling"),
 )
@@ -342,8 +342,8 @@ def any_profit(path: Any) -> Any:
 
 @theorem(
     "rank-has-one-sign",
-    "A counterparty's rank depends on the magnitude of its cost alone, so that a short and a long with the same profit, "
-    "cost, value and equity rank alike; a winner never ranks below a loser.",
+    "A counterparty's rank depends on the magnitude of its cost alone, so that a short and a long with the same "
+    "profit, cost, value and equity rank alike; a winner never ranks below a loser.",
     "FALL-6",
     marks=("winner", "loser"),
 )
@@ -481,7 +481,9 @@ def deficit_is_borne_to_the_last_atom(path: Any) -> Any:
     path.claim("the sum", lambda: sum(borne) + amounts["uncovered_loss"] == amounts["deficit"])
     path.claim("cash is zero", lambda: balance(state, user(CASH, POOL, DEFAULTER)) == 0)
     path.claim("flat", lambda: state.accounts[DEFAULTER].markets == () and desk.worth(DEFAULTER) == 0)
-    path.claim("no collateral", lambda: state.feeds[COIN].index == 0 or balance(state, user(COIN, POOL, DEFAULTER)) == 0)
+    path.claim(
+        "no collateral", lambda: state.feeds[COIN].index == 0 or balance(state, user(COIN, POOL, DEFAULTER)) == 0
+    )
     first = next((n for n, cause in enumerate(causes) if cause != "FALL-5"), len(causes))
     path.claim("funds pay first", lambda: "FALL-5" not in causes[first:])
     path.claim("in one pool", lambda: all({key[1] for key in posting[:2]} == {POOL} for posting in receipt.postings))
@@ -651,7 +653,9 @@ def counterparties_are_ranked(path: Any) -> Any:
 )
 def never_rejected_for_range(path: Any) -> Any:
     """Of an account with up to one position."""
-    desk = defaulting(path, (Layer.INSURANCE_FUND,), pick(path, "positions", 0, 1), dust=path.atom("dust", 0, AMOUNT_MAX))
+    desk = defaulting(
+        path, (Layer.INSURANCE_FUND,), pick(path, "positions", 0, 1), dust=path.atom("dust", 0, AMOUNT_MAX)
+    )
     desk.begin()
     with standing_in(path, BEAR, CLOSED, *UNREAD):
         receipt = apply(desk.state, Event("event", 1, desk.state.time, "anyone", ResolveDefault(DEFAULTER)))

@@ -78,7 +78,7 @@ def differs_in_the_end(path: Any) -> Any:
     [
         (differs_by_identity, "the path gives 2, the run 1"),
         (differs_by_representation, "the path holds, the run fails: no text of a number"),
-        (differs_in_its_lines, "the run 1 lines"),
+        (differs_in_its_lines, "the path runs 0 lines, the run 1"),
         (differs_in_the_end, "the path holds, the run discarded"),
     ],
 )

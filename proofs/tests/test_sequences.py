@@ -24,7 +24,20 @@ from clearspec.machine import apply
 from clearspec.margin import standing
 from clearspec.numerics import NOTIONAL_MAX, SCALE
 from clearspec.parameters import Tier
-from clearspec.sandbox import ETH, FEED, FUNDING, LISTING, MARGIN, MARK, MARKET, PERCENT, POOL, TRADING, Sandbox, genesis
+from clearspec.sandbox import (
+    ETH,
+    FEED,
+    FUNDING,
+    LISTING,
+    MARGIN,
+    MARK,
+    MARKET,
+    PERCENT,
+    POOL,
+    TRADING,
+    Sandbox,
+    genesis,
+)
 from clearspec.state import State
 from clearspec_proofs.trials.swapping import swapped
 
@@ -42,7 +55,11 @@ GENESIS = genesis(
             parameters=replace(
                 MARKET,
                 trading=replace(
-                    TRADING, price_band=5 * PERCENT, taker_fee=PERCENT, maker_fee=-PERCENT // 2, insurance_share=SCALE // 2
+                    TRADING,
+                    price_band=5 * PERCENT,
+                    taker_fee=PERCENT,
+                    maker_fee=-PERCENT // 2,
+                    insurance_share=SCALE // 2,
                 ),
                 margin=replace(MARGIN, tiers=(Tier(NOTIONAL_MAX, 40 * PERCENT, 25 * PERCENT),), gap_steps=1),
                 mark=replace(MARK, variation_interval=1),
@@ -69,7 +86,9 @@ class Step:
 
 
 def trade(buyer: str, seller: str, size: int, price: int, maker: ev.Side = ev.Side.SELLER) -> Step:
-    return Step(f"{buyer} buys {size} of {seller} at {price}", "venue", ev.Trade("BTC-PERP", buyer, seller, size, price, maker))
+    return Step(
+        f"{buyer} buys {size} of {seller} at {price}", "venue", ev.Trade("BTC-PERP", buyer, seller, size, price, maker)
+    )
 
 
 MENU = (
