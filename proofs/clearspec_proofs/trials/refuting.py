@@ -22,7 +22,7 @@ from clearspec_proofs.theorems import Theorem
 PATHS_MAX = 20_000
 FAILED_MAX = 6
 """Paths that fail of which a counterexample is looked for."""
-TRIES = 400
+TRIES = 600
 """Draws of plain numbers near the model of a path that failed."""
 
 
@@ -54,6 +54,7 @@ class Near:
         self.options = options
         self.random = random
         self.moved = moved
+        self.bits = random.choice((2, 4, 8, 16, 32, 64))
 
     def integer(self, name: str, low: int | None, high: int | None) -> int:
         """The value in the model, or one near it."""
@@ -72,7 +73,7 @@ class Near:
             return low + random.randrange(3)
         if kind == 2 and high is not None:
             return high - random.randrange(3)
-        size = random.getrandbits(random.randrange(1, 64))
+        size = random.getrandbits(random.randrange(1, self.bits + 1))
         return -size if random.random() < 0.3 else size
 
     def option(self, name: str, options: tuple[Any, ...]) -> Any:
@@ -134,7 +135,7 @@ def witnessed(theorem: Theorem, end: Ended | None, budget: Budget) -> tuple[str,
     options = {} if end is None else chosen(end.path)
     random = Random(f"{theorem.name} {budget.seed}")
     for number in range(TRIES):
-        moved = 0.0 if number == 0 and model is not None else random.choice((0.1, 0.3, 0.6))
+        moved = 0.0 if number == 0 and model is not None else random.choice((0.1, 0.3, 0.6, 1.0))
         found = failing(theorem, Near(model or {}, options, random, moved))
         if found is not None:
             return found
