@@ -42,8 +42,11 @@ from clearspec_proofs.trials.operators import Change, changes
 from clearspec_proofs.trials.refuting import tried
 from clearspec_proofs.trials.swapping import Unfit, recoded
 
-SECONDS = 20.0
+SECONDS = 10.0
 """Time that one theorem has for one mutant."""
+
+NEAREST = 40
+"""Theorems that are tried on a mutant: those of its kernel's chapter first, then those that execute least beside it."""
 
 
 class Fate(StrEnum):
@@ -104,14 +107,20 @@ def _executes_named(name: str) -> tuple[str, list[str]]:
 
 
 def executed_by(names: Sequence[str], jobs: int) -> dict[str, list[str]]:
-    """Theorems by the functions that they execute; those with the fewest functions, which are the quickest, first."""
+    """Theorems by the functions that they execute, the nearest first."""
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
         by_theorem = dict(pool.map(_executes_named, names))
     found: dict[str, list[str]] = {}
     for name in sorted(by_theorem, key=lambda name: (len(by_theorem[name]), name)):
         for function in by_theorem[name]:
             found.setdefault(function, []).append(name)
-    return found
+    return {function: nearest(function, theorems) for function, theorems in found.items()}
+
+
+def nearest(function: str, theorems: Sequence[str]) -> list[str]:
+    """The theorems to try on a mutant of a function."""
+    chapter = f"{function.partition('.')[0]}."
+    return sorted(theorems, key=lambda name: not name.startswith(chapter))[:NEAREST]
 
 
 # Mutants
@@ -154,7 +163,7 @@ def judged(mutant: Mutant, theorems: Sequence[str], seconds: float = SECONDS) ->
     function, unproved = kernels()[mutant.kernel].function, []
     record: dict[str, Any] = {
         "id": mutant.id, "kernel": mutant.kernel, "digest": mutant.digest, "line": mutant.change.line,
-        "before": mutant.change.before, "after": mutant.change.after, "theorems": len(theorems),
+        "before": mutant.change.before, "after": mutant.change.after, "theorems": sorted(theorems),
     }  # fmt: skip
     try:
         with recoded(function, mutant.change.definition):
@@ -189,7 +198,7 @@ def run(
     known = read_records(path)
     wanted = [mutant for kernel in sorted(kernels()) if kernel in by_kernel for mutant in mutants_of(kernel)]
     mine = [mutant for number, mutant in enumerate(wanted) if number % shard[1] == shard[0]]
-    left = [mutant for mutant in mine if known.get(mutant.id, {}).get("digest") != mutant.digest]
+    left = [mutant for mutant in mine if not settled(known.get(mutant.id, {}), mutant, by_kernel[mutant.kernel])]
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool, path.open("a", encoding="utf-8") as file:
         waiting = [pool.submit(_judge_named, entry.id, by_kernel[entry.kernel], seconds) for entry in left]
         for future in as_completed(waiting):
@@ -197,6 +206,13 @@ def run(
             file.write(json.dumps(record, ensure_ascii=False) + "\n")
             file.flush()
             yield record
+
+
+def settled(record: dict[str, Any], mutant: Mutant, theorems: Sequence[str]) -> bool:
+    """Whether a record still says what a trial would: refuted by a theorem that is there, or tried by the same ones."""
+    if record.get("digest") != mutant.digest:
+        return False
+    return record.get("by") in theorems if record["fate"] == Fate.REFUTED else record["theorems"] == sorted(theorems)
 
 
 # Report
