@@ -15,17 +15,15 @@ from collections import Counter
 from pathlib import Path
 
 import z3
-from side_by_side import PAGE
+from pages import write_section
 
 from clearspec_proofs.proving import prove_all
 from clearspec_proofs.solving.search import Budget
 from clearspec_proofs.theorems import catalogue
 
-BEGIN, END = "<!-- seeds: begin -->", "<!-- seeds: end -->"
-
 
 def run(seed: int, names: list[str], jobs: int) -> dict[str, object]:
-    """Verdicts, certificates and time of a cold run with one seed."""
+    """Verdicts, certificates and time of a cold run."""
     start = time.perf_counter()
     verdicts = list(prove_all(names, jobs, Budget(seed=seed)))
     return {
@@ -50,8 +48,8 @@ def unlike(runs: list[dict[str, object]]) -> dict[str, list[str]]:
 def table(runs: list[dict[str, object]], jobs: int) -> str:
     """The runs as Markdown."""
     lines = [
-        f"z3 {z3.get_version_string()}, Python {platform.python_version()}, {jobs} processes on {os.cpu_count()} cores.",
-        "", "| seed | proved | other | certificates | s | slowest |", "|---|---|---|---|---|---|",
+        f"z3 {z3.get_version_string()}, Python {platform.python_version()}, {jobs} processes.", "",
+        "| seed | proved | other | certificates | s | slowest |", "|---|---|---|---|---|---|",
     ]  # fmt: skip
     for entry in runs:
         counts = Counter(entry["verdicts"].values())  # type: ignore[attr-defined]
@@ -69,7 +67,7 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--json", type=Path, help="write the runs here")
-    parser.add_argument("--write", action="store_true", help=f"write into {PAGE.name}")
+    parser.add_argument("--write", action="store_true", help="write into docs/proofs-figures.md")
     parser.add_argument("names", nargs="*", help="parts of names of theorems; default: all")
     given = parser.parse_args()
     names = [name for name in catalogue() if not given.names or any(part in name for part in given.names)]
@@ -81,8 +79,7 @@ def main() -> int:
     if given.json:
         given.json.write_text(json.dumps(runs, indent=1) + "\n", encoding="utf-8")
     if given.write:
-        before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
-        PAGE.write_text(f"{before}{BEGIN}\n{text}\n{END}{rest.partition(END)[2]}", encoding="utf-8")
+        write_section("seeds", text)
     sys.stdout.write(f"{text}\n")
     return 1 if unlike(runs) else 0
 

@@ -22,14 +22,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from contracts import THEOREMS
+from pages import write_section
 
 from clearspec_proofs.proving import prove
 from clearspec_proofs.records import Verdict
 from clearspec_proofs.theorems import catalogue
 
 HERE = Path(__file__).parent
-PAGE = HERE.parents[1] / "docs" / "proofs-figures.md"
-BEGIN, END = "<!-- crosshair: begin -->", "<!-- crosshair: end -->"
 LINE = re.compile(r":\d+: (?P<kind>\w+): (?P<text>.*)$")
 SECONDS = 60
 TURNS = 3
@@ -140,25 +139,18 @@ def table(rows: list[Row], said: list[str], seconds: int, turns: int) -> str:
     return "\n".join(lines)
 
 
-def written(page: Path, text: str) -> None:
-    """Put a section between its marks."""
-    before, _, rest = page.read_text(encoding="utf-8").partition(BEGIN)
-    _, _, after = rest.partition(END)
-    page.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}", encoding="utf-8")
-
-
 def main() -> int:
     """Compare, print, and write the page if asked."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=int, default=SECONDS, help="CrossHair's time for each condition")
     parser.add_argument("--turns", type=int, default=TURNS)
     parser.add_argument("--json", action="store_true")
-    parser.add_argument("--write", action="store_true", help=f"write into {PAGE.name}")
+    parser.add_argument("--write", action="store_true", help="write into docs/proofs-figures.md")
     given = parser.parse_args()
     rows = compared(given.seconds, given.turns)
     text = table(rows, empty(), given.seconds, given.turns)
     if given.write:
-        written(PAGE, text)
+        write_section("crosshair", text)
     sys.stdout.write(json.dumps([asdict(row) for row in rows], indent=1) if given.json else text)
     sys.stdout.write("\n")
     return 0

@@ -417,8 +417,8 @@ def deposit_adds_what_it_brings(path: Any) -> Any:
 
 @theorem(
     "fees-leave-behind-the-gate",
-    "An accepted collection of fees happens with the gate open, takes no more than the treasury holds, and leaves in "
-    "custody what users and the other funds own.",
+    "An accepted collection of fees happens with the gate open, takes no more than the treasury holds, leaves in "
+    "custody what the other funds own, and takes nothing of what users own there.",
     "COLL-6",
     "COLL-10",
     strength=Strength.ONE_STEP,
@@ -434,7 +434,9 @@ def fees_leave_behind_the_gate(path: Any) -> Any:
     before = world.before.state()
     users = [custody_of_users(state, CASH, POOL) for state in (before, world.state)]
     path.claim("users' custody stays", lambda: users[1] == users[0])
-    path.claim("and is there", lambda: users[1] >= 0)
+    funds = (house(CASH, POOL, kind) for kind in (Kind.INSURANCE_FUND, Kind.SKIN_IN_THE_GAME))
+    owned = sum(balance(world.state, fund) for fund in funds)
+    path.claim("the other funds' custody is there", lambda: custody_held(world.state, CASH, POOL) >= owned)
     path.claim("the treasury pays", lambda: balance(world.state, treasury) >= 0)
     path.claim("the gate is open", lambda: uncovered_loss(before, POOL) <= before.pools[POOL].gate_threshold)
     path.claim("an administrator's", lambda: "actor" in world.state.administrators)

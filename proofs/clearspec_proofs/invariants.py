@@ -37,7 +37,7 @@ from clearspec.numerics import (
     div_ceil,
     notional,
 )
-from clearspec.parameters import FUND_LAYERS, Layer, MarketKind
+from clearspec.parameters import Layer, MarketKind
 from clearspec.state import Budget, Feed, Position, State
 from clearspec_proofs.books import Books, Known
 from clearspec_proofs.claims import ALWAYS, OWED, envelope, losses_grown, view
@@ -50,6 +50,7 @@ from clearspec_proofs.sound import (
     FLAT,
     HELD,
     INSIDE,
+    LAYERS,
     LONG,
     NEVER,
     OPEN,
@@ -147,6 +148,12 @@ def holders(path: Any, *accounts: str) -> Books:
     return world
 
 
+def elsewhere(world: Books) -> None:
+    """An account of another pool."""
+    world.pool("Q")
+    world.account("C", "Q")
+
+
 def an_asset(world: Books) -> Any:
     """The settlement asset, collateral, or an asset that the pool does not know."""
     return world.one_of("asset", CASH, COIN, "GOLD")
@@ -187,15 +194,18 @@ def withdraw(path: Any) -> Any:
 def transfer(path: Any) -> Any:
     """Within a pool, to itself, or to pools that take both assets, one, or settle in what is collateral here."""
     world = holders(path, "A")
-    where = world.one_of("target", "here", "itself", "takes both", "takes cash", "settles in coin")
-    if where in ("here", "itself"):
+    where = world.one_of(
+        "target", "here", "itself", "nobody", "from nobody", "takes both", "takes cash", "settles in coin"
+    )  # fmt: skip
+    if where in ("here", "itself", "nobody", "from nobody"):
         world.account("B")
     else:
         taken = (COIN,) if where == "takes both" else ()
         world.pool("Q", collateral=taken, settlement_asset=COIN if where == "settles in coin" else CASH)
         world.account("B", "Q")
-    target = "A" if where == "itself" else "B"
-    action = world.action(ev.Transfer, account="A", target=target, asset=an_asset(world))
+    target = {"itself": "A", "nobody": NOBODY}.get(where, "B")
+    account = NOBODY if where == "from nobody" else "A"
+    action = world.action(ev.Transfer, account=account, target=target, asset=an_asset(world))
     return world.keeps_invariants(action, passing(collateral.require_outflow)).reason
 
 
@@ -203,13 +213,14 @@ def transfer(path: Any) -> Any:
 def convert(path: Any) -> Any:
     """At any price, for any need."""
     world = holders(path, "A", "B")
+    elsewhere(world)
     stand_ins = (
         STANDING, opaque(margin.collateral_price, at_least_zero), opaque(margin.index_value, any_integer),
         opaque(collateral.conversion_price, any_integer), opaque(collateral.conversion_need, any_integer),
         passing(collateral.require_outflow),
     )  # fmt: skip
-    keeper = world.one_of("keeper", "B", "A", NOBODY)
-    action = world.action(ev.Convert, account="A", keeper=keeper, asset=an_asset(world))
+    _, account, keeper = two_sides(world)
+    action = world.action(ev.Convert, account=account, keeper=keeper, asset=an_asset(world))
     return world.keeps_invariants(action, *stand_ins).reason
 
 
@@ -375,7 +386,12 @@ def mark_refreshed(world: Books) -> StandIn:
 def post_price(path: Any) -> Any:
     """With and without a quorum; the feed is written when every market has followed."""
     world = Books(path)
-    world.feed(markets=(MARKET, OTHER_MARKET), sources=world.one_of("sources", ("actor",), ("another",)))
+    followers = world.one_of("followers", (MARKET, OTHER_MARKET), (MARKET,), ())
+    world.feed(markets=followers, sources=world.one_of("sources", ("actor",), ("another",)))
+    if world.explicit and followers:
+        world.pool()
+        for market in followers:
+            world.market(market, phase=world.one_of(f"phase of {market}", *HELD))
     stand_ins = (opaque(oracle.quorum_price, at_least_zero), mark_refreshed(world))
     action = world.action(ev.PostPrice, feed=world.one_of("feed", FEED, NOWHERE))
     return world.keeps_invariants(action, *stand_ins).reason
@@ -493,7 +509,7 @@ def list_market(path: Any) -> Any:
     world.pool()
     known = world.one_of("known", "new", "listed", "without a pool", "without a feed")
     if known == "listed":
-        world.market(phase=OTHER)
+        world.market(phase=world.one_of("phase", OPEN, OTHER), bare=True)
     terms = new_listing(world, "listed", wide=True)
     terms = replace(terms, pool=NOWHERE if known == "without a pool" else POOL)
     terms = replace(terms, feed=NOWHERE if known == "without a feed" else FEED)
@@ -692,6 +708,12 @@ def bounded_by(world: Books, cap: Any) -> None:
     lemma(world.path, "its notional too", lambda: interest * top <= cap * top)
 
 
+def two_sides(world: Books) -> Any:
+    """A market and two accounts; or one that does not exist, the same account twice, one of another pool."""
+    others = (("A", "A"), ("A", NOBODY), (NOBODY, "B"), ("A", "C"), ("C", "B"))
+    return world.one_of("sides", (MARKET, "A", "B"), (NOWHERE, "A", "B"), *((MARKET, *each) for each in others))
+
+
 def novated(world: Books, reducing: str = "") -> StandIn:
     """Lots are novated; ``reducing``: they reduce the position of this account."""
     def result(_: Any, *arguments: Any) -> Any:
@@ -748,14 +770,15 @@ def trade(path: Any) -> Any:
     world = one_market(path, OPEN, OTHER, bare=True)
     for account in "AB":
         world.account(account)
+    elsewhere(world)
     checks = (trading.require_caps, trading.require_open_interest, trading.require_balance_limit)
     opaques = (margin.fill_allowed, trading.reduces, trading.no_worse_than_mark, trading.within_band)
     stand_ins = (
         STANDING, novated(world), fees_charged(world), *(opaque(test, any_bool) for test in opaques),
         *map(passing, checks),
     )  # fmt: skip
-    seller = world.one_of("seller", "B", "A", NOBODY)
-    action = world.action(ev.Trade, market=a_market(world), buyer="A", seller=seller)
+    market, buyer, seller = two_sides(world)
+    action = world.action(ev.Trade, market=market, buyer=buyer, seller=seller)
     return world.keeps_invariants(action, *stand_ins).reason
 
 
@@ -851,12 +874,13 @@ def liquidate(path: Any) -> Any:
     kinds = (LONG, SHORT, FLAT) if world.phases[MARKET] == OPEN else ()
     world.account("A", **({MARKET: world.one_of("A holds", *kinds)} if kinds else {}))
     world.account("B")
+    elsewhere(world)
     stand_ins = (
         ORDERED, novated(world, "A"), penalty_paid(world), closable(path), opaque(liquidation.may_act_for, any_bool),
         opaque(trading.reduces, any_bool), passing(liquidation.require_able),
     )  # fmt: skip
-    liquidator = world.one_of("liquidator", "B", "A", NOBODY)
-    action = world.action(ev.Liquidate, market=a_market(world), account="A", liquidator=liquidator)
+    market, account, liquidator = two_sides(world)
+    action = world.action(ev.Liquidate, market=market, account=account, liquidator=liquidator)
     return world.keeps_invariants(action, *stand_ins).reason
 
 
@@ -1161,12 +1185,8 @@ def any_exposure(path: Any, name: str) -> Any:
     return margin.Exposure(*(path.fresh(f"{name}.{field}") for field in margin.Exposure._fields))
 
 
-LAYERS = tuple(
-    (*funds, *shared)
-    for funds in ((), FUND_LAYERS[:1], FUND_LAYERS, FUND_LAYERS[::-1])
-    for shared in ((), (Layer.TEAR_UP,), (Layer.GAINS_HAIRCUT, Layer.TEAR_UP))
-)
-"""Orders of layers; what bears is shown of each layer apart, so that others differ in nothing."""
+COUNTERPARTIES = "BCDEFG"
+"""Those that are made where the real functions run; in the lifted world any number are in the rest."""
 
 
 @inductive("resolve_default", "Resolving a default keeps every invariant.")
@@ -1176,10 +1196,13 @@ def resolve_default(path: Any) -> Any:
     world.feed(markets=(MARKET,))
     world.feed(COIN_FEED)
     world.pool(collateral=(COIN,), layers=world.one_of("layers", *LAYERS))
-    world.market(phase=world.one_of("phase", OPEN, COLLECTING), bare=True)
+    world.market(phase=world.one_of("phase", OPEN, COLLECTING, PAYING), bare=True)
     world.loses_money = True
     kind = world.one_of("A holds", FLAT, LONG, SHORT) if world.phases[MARKET] == OPEN else CLAIM
     world.account("A", **{MARKET: kind})
+    if world.explicit:
+        for account in COUNTERPARTIES[: world.one_of("counterparties", *range(len(COUNTERPARTIES) + 1))]:
+            world.account(account)
     stand_ins = (
         ORDERED, StandIn(waterfall.market_weights, OPAQUE, lambda _: lambda *__: []), layer_borne(world),
         closed_at_mark(world), dust_seized(world),
@@ -1285,10 +1308,10 @@ def settle_position(path: Any) -> Any:
     world.feed(markets=(OTHER_MARKET, MARKET))
     world.pool()
     case = world.one_of("case", COLLECTING, OPEN, PAYING, CLOSED, "unknown account", "unknown market")
-    world.market(phase=case if case in HELD else OPEN)
+    phase = case if case in HELD else OPEN
+    world.market(phase=phase)
     world.loses_money = True
-    kinds = {COLLECTING: HELD[COLLECTING], PAYING: (CLAIM,)}.get(case, (FLAT,))
-    world.account("A", **{MARKET: world.one_of("A holds", *kinds)})
+    world.account("A", **{MARKET: world.one_of("A holds", *HELD[phase])})
     losses = StandIn(waterfall.open_losses, OPAQUE, lambda _: lambda *__: [(MARKET, path.fresh("loss", 1))])
     stand_ins = (ORDERED, losses, part_uncollectable(path), layers_drawn(world), claims_counted(world))
     account = NOBODY if case == "unknown account" else "A"
@@ -1314,9 +1337,9 @@ def pay_claim(path: Any) -> Any:
     world.feed(markets=(OTHER_MARKET, MARKET))
     world.pool()
     case = world.one_of("case", PAYING, OPEN, COLLECTING, CLOSED, "unknown account", "unknown market")
-    world.market(phase=case if case in HELD else OPEN)
-    kinds = {COLLECTING: (CLAIM,), PAYING: HELD[PAYING]}.get(case, (FLAT,))
-    world.account("A", **{MARKET: world.one_of("A holds", *kinds)})
+    phase = case if case in HELD else OPEN
+    world.market(phase=phase)
+    world.account("A", **{MARKET: world.one_of("A holds", *HELD[phase])})
     account = NOBODY if case == "unknown account" else "A"
     action = ev.PayClaim(account, NOWHERE if case == "unknown market" else MARKET)
     return world.keeps_invariants(action, last_share(path)).reason

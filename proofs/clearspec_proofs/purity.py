@@ -237,53 +237,70 @@ def writes(function: Function) -> list[Finding]:
 # Only rejecting
 
 
-def uses(function: Function) -> Iterator[tuple[Text, ast.AST, list[ast.AST]]]:
-    """Every mention of a function in what theorems execute, with what it stands in, from inside out."""
+def around(text: Text, node: ast.AST) -> list[ast.AST]:
+    """What a node stands in, from inside out."""
+    parents = {child: parent for parent in ast.walk(text.tree) for child in ast.iter_child_nodes(parent)}
+    found = []
+    while node in parents:
+        node = parents[node]
+        found.append(node)
+    return found
+
+
+def uses(function: Function) -> Iterator[tuple[Text, ast.AST]]:
+    """Every mention of a function in what theorems execute."""
     for text in (text for text in reference() if text.module in LIFTED):
-        parents = {child: node for node in ast.walk(text.tree) for child in ast.iter_child_nodes(node)}
         for node in ast.walk(text.tree):
             if isinstance(node, ast.Name) and text.function.__globals__.get(node.id) is function:
-                around = [node]
-                while around[-1] in parents:
-                    around.append(parents[around[-1]])  # type: ignore[arg-type]
-                yield text, node, list(around[1:])
+                yield text, node
 
 
 def only_rejects(function: Function) -> list[Finding]:
     """Places where more than a rejection depends on what a passing function says; none for one that may pass.
 
-    Its call is a statement of its own, or is required: as the first argument of ``require``, alone or under ``and``
-    and ``or``, directly or through a name that is used for nothing else.
+    Its call is a statement of its own, or what it says is required: as the first argument of ``require``, alone or
+    under ``and`` and ``or``, directly, through a name that is used for nothing else, or through a check that is given
+    it and requires it. So a yes where it would say no only lets more events through.
     """
-    return [
-        text.finding(node, f"more than a rejection depends on {function.__name__}")
-        for text, node, around in uses(function)
-        if not _is_required(text, around)
-    ]
+    found = []
+    for text, node in uses(function):
+        outer = around(text, node)
+        called = isinstance(outer[0], ast.Call) and outer[0].func is node
+        if not called or not (isinstance(outer[1], ast.Expr) or _is_required(text, outer[0])):
+            found.append(text.finding(node, f"more than a rejection depends on {function.__name__}"))
+    return found
 
 
-def _is_required(text: Text, around: list[ast.AST]) -> bool:
-    call, outer = around[0], around[1:]
-    if not isinstance(call, ast.Call):
-        return False
-    inside: ast.AST = call
-    while outer and isinstance(outer[0], ast.BoolOp):
+def _is_required(text: Text, node: ast.AST) -> bool:
+    """Whether a truth value is required, and nothing else depends on it."""
+    inside, outer = node, around(text, node)
+    while isinstance(outer[0], ast.BoolOp):
         inside, outer = outer[0], outer[1:]
     holder = outer[0]
-    if isinstance(holder, ast.Expr) or _requires(holder, inside):
-        return True
-    if not isinstance(holder, ast.Assign) or not isinstance(holder.targets[0], ast.Name):
+    if isinstance(holder, ast.Call) and inside in holder.args:
+        return _requires(text, holder, holder.args.index(inside))  # type: ignore[arg-type]
+    if isinstance(holder, ast.Assign) and isinstance(holder.targets[0], ast.Name):
+        return _all_required(text, holder.targets[0].id)
+    return False
+
+
+def _all_required(text: Text, name: str) -> bool:
+    """Whether everything that is done with a name is to require it."""
+    read = [node for node in ast.walk(text.tree) if isinstance(node, ast.Name) and node.id == name]
+    return all(_is_required(text, node) for node in read if isinstance(node.ctx, ast.Load))
+
+
+def _requires(text: Text, call: ast.Call, place: int) -> bool:
+    """Whether a call requires the argument at a place: ``require`` its first, a check what it requires itself."""
+    if not isinstance(call.func, ast.Name) or any(isinstance(part, ast.Starred) for part in call.args[:place]):
         return False
-    name = holder.targets[0].id
-    reads = [node for node in ast.walk(text.tree) if isinstance(node, ast.Name) and node.id == name]
-    loads = [node for node in reads if isinstance(node.ctx, ast.Load)]
-    required = [node.args[0] for node in ast.walk(text.tree) if _requires(node, None)]  # type: ignore[attr-defined]
-    return all(any(load is node for node in required) for load in loads)
-
-
-def _requires(node: ast.AST, condition: ast.AST | None) -> bool:
-    is_call = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "require"
-    return is_call and (condition is None or node.args[0] is condition)  # type: ignore[attr-defined]
+    if call.func.id == "require":
+        return place == 0
+    check = text.function.__globals__.get(call.func.id)
+    if not of_reference(check) or not isinstance(check, FunctionType) or not check.__name__.startswith("require_"):
+        return False
+    inner = text_of(check)
+    return _all_required(inner, inner.tree.args.args[place].arg)
 
 
 def reference() -> list[Text]:

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, is_dataclass
+from itertools import islice
 from pathlib import Path as FilePath
 from random import Random
 from types import FrameType
@@ -29,6 +30,9 @@ from clearspec_proofs.solving.smtlib import Script, power_term
 from clearspec_proofs.theorems import Theorem
 
 REFERENCE = str(FilePath(clearspec.__file__).parent)
+
+FIRST = 40
+"""For each path that is wanted, so many of the first paths of a theorem are looked at to draw it from."""
 
 LEFT_OUT = ("/invariants.py", "/state.py")
 """Modules of the reference whose lines are not compared where a theorem calls them itself."""
@@ -121,7 +125,7 @@ def answer(end: Ended, budget: Budget) -> tuple[str, dict[str, int]]:
         script.hypothesis(entry, number, power_term)
     for polynomial in path.bounds.apart():
         script.assertion(f"(not (= {power_term(polynomial, script)} 0))")
-    solver = solver_for(script, budget.nonlinear * 4, budget.seed)
+    solver = solver_for(script, budget.nonlinear, budget.seed)
     said = str(solver.check())
     if said != "sat":
         return said, {}
@@ -177,9 +181,10 @@ def difference(lifted: Run, concrete: Run, integers: dict[str, int], options: di
 
 
 def compare(theorem: Theorem, guide: Guide, limit: int | None = None, budget: Budget | None = None) -> Compared:
-    """Compare the paths of a theorem, or ``limit`` drawn from them, with runs on plain numbers."""
+    """Compare the paths of a theorem with runs on plain numbers; or ``limit`` drawn from the first of them."""
     result, budget = Compared(theorem.name), budget or Budget()
-    trails = [(end.path.trail, end.path.story) for end in explore(theorem.body, guide)]
+    first = None if limit is None else FIRST * limit
+    trails = [(end.path.trail, end.path.story) for end in islice(explore(theorem.body, guide), first)]
     result.paths = len(trails)
     if limit is not None and limit < len(trails):
         trails = Random(theorem.name).sample(trails, limit)

@@ -21,14 +21,14 @@ from typing import Any
 from clearspec import invariants as inv
 from clearspec.ledger import Kind, clearing
 from clearspec.numerics import INDEX_MAX, NOTIONAL_MAX, PRICE_MAX, SCALE, SIZE_MAX
-from clearspec.parameters import FeedParameters
+from clearspec.parameters import FUND_LAYERS, FeedParameters, Layer
 from clearspec.state import Budget, Feed, Funding, Mark, MarketStatus, Position, Post, Settlement
 from clearspec_proofs.claims import CLAIM_REST, RESTS, envelope, tables_of, view
 from clearspec_proofs.lifting.paths import Discarded, Path
 from clearspec_proofs.lifting.polynomials import add, constant, negate
 from clearspec_proofs.lifting.terms import Condition, polynomial_of
 from clearspec_proofs.unknown import Among, is_unknown, unknown
-from clearspec_proofs.world import CASH, FEED, LONG_REST, MARKET, POOL, REST, SHORT_REST, World, symbolic
+from clearspec_proofs.world import CASH, COIN, FEED, LONG_REST, MARKET, POOL, REST, SHORT_REST, World, symbolic
 
 OPEN, COLLECTING, PAYING, CLOSED, OTHER = "open", "collecting", "paying", "closed", "not open"
 """Phases of a market: before its settlement price is fixed; while positions are settled; while claims are paid; closed.
@@ -45,6 +45,14 @@ LONG, SHORT, CLAIM, FLAT = "long", "short", "claim", "flat"
 
 HELD = {OPEN: (FLAT, LONG, SHORT), COLLECTING: (FLAT, LONG, SHORT, CLAIM), PAYING: (FLAT, CLAIM), CLOSED: (FLAT,)}
 """What an account may hold in a market by its phase."""
+
+
+INSURANCE, SKIN, TEAR_UP, HAIRCUT = Layer.INSURANCE_FUND, Layer.SKIN_IN_THE_GAME, Layer.TEAR_UP, Layer.GAINS_HAIRCUT
+LAYERS: tuple[tuple[Layer, ...], ...] = (
+    (), (INSURANCE,), (SKIN,), (INSURANCE, SKIN), (SKIN, INSURANCE), (TEAR_UP,), (HAIRCUT,), (*FUND_LAYERS, TEAR_UP),
+    (*FUND_LAYERS, TEAR_UP, HAIRCUT), (*FUND_LAYERS, HAIRCUT, TEAR_UP),
+)  # fmt: skip
+"""Orders of layers; that what bears keeps the invariants is shown of each layer apart, so that others add nothing."""
 
 
 def given(path: Any, fact: Any, origin: str) -> None:
@@ -151,6 +159,18 @@ class SoundWorld(World):
         else:
             self.state.balances.put(key, self.atom(name, 0, None, "INV-3"))
 
+    def pool(
+        self, pool: str = POOL, collateral: tuple[str, ...] = (), settlement_asset: str = CASH, **given: Any
+    ) -> None:
+        """A margin pool; with a collateral asset and layers where the real functions run, which look at them."""
+        if self.explicit and not collateral and settlement_asset == CASH:
+            collateral = (COIN,)
+            if f"{COIN}-feed" not in self.state.feeds:
+                self.feed(f"{COIN}-feed")
+        if self.explicit and "layers" not in given:
+            given["layers"] = self.one_of(f"{pool}.layers", *LAYERS)
+        super().pool(pool, collateral, settlement_asset, **given)
+
     def feed(self, feed: str = FEED, sources: tuple[str, ...] = ("actor",), markets: tuple[str, ...] = ()) -> None:
         """An oracle feed with any price up to its cap, and a post of each source."""
         path = self.path
@@ -216,7 +236,9 @@ class SoundWorld(World):
         state.settlements.put(market, self.settlement(market, f"{name}.settlement", price))
 
     def samples(self, market: str) -> tuple[Any, ...]:
-        """Premium samples of a running interval: one, of any value, standing for all."""
+        """Premium samples of a running interval: one, of any value, standing for all; all where the real functions run."""
+        if self.explicit:
+            return tuple(self.path.atom(f"{market}.sample{at}") for at in range(self.path.atom(f"{market}.samples", 0, 9)))
         return (self.path.atom(f"{market}.sample"),)
 
     def settlement(self, market: str, name: str, price: Any) -> Settlement:
@@ -297,7 +319,11 @@ class SoundWorld(World):
         each of its positions is made.
         """
         super().account(account, pool, markets, owner)
-        for market, phase in self.phases.items():
+        here = {market: phase for market, phase in self.phases.items() if self.pool_of(market) == pool}
+        if self.explicit:
+            last = self.one_of(f"{account} left last", "", *here)
+            self.state.accounts.put(account, replace(self.state.accounts[account], last_market=last))
+        for market, phase in here.items():
             if market in holds or self.explicit:
                 kind = holds.get(market) or self.one_of(f"{account} holds in {market}", *HELD[phase])
                 self.hold(account, market, kind)
@@ -305,6 +331,10 @@ class SoundWorld(World):
                 self.state.positions.put((account, market), Among(f"the position of {account} in {market}"))
         if not holds and not self.explicit:
             self.state.accounts.put(account, unknown(account, self.state.accounts[account]))
+
+    def pool_of(self, market: str) -> str:
+        """The pool of a market."""
+        return str(self.state.markets[market].listing.pool)
 
     def hold(self, account: str, market: str, kind: str) -> None:
         """What an account holds in a market: a long or short position, a claim, or nothing."""

@@ -11,7 +11,16 @@ import z3
 
 from clearspec_proofs.lifting.certificates import Certificate, check
 from clearspec_proofs.solving import second
-from clearspec_proofs.solving.emit import INTEGERS, REALS, Obligation, emit, file_name, guide_for, obligations_of
+from clearspec_proofs.solving.emit import (
+    INTEGERS,
+    REALS,
+    Obligation,
+    emit,
+    emit_all,
+    file_name,
+    guide_for,
+    obligations_of,
+)
 from clearspec_proofs.solving.second import Opinion, asked, cvc5_answer, opinion
 from clearspec_proofs.theorems import catalogue
 
@@ -53,6 +62,13 @@ def test_files_say_what_they_are(tmp_path: Path, obligations: list[Obligation]) 
         assert f"theorem {EXAMPLE}" in text
         assert text.rstrip().endswith("(check-sat)\n(exit)")
     assert z3_answer(files[0].read_text(encoding="utf-8")) == "unsat"
+
+
+def test_several_theorems_are_written_side_by_side(tmp_path: Path) -> None:
+    names = ["numerics.floor-is-the-greatest", "numerics.ceil-is-the-smallest"]
+    counts = emit_all(names, tmp_path, jobs=1)
+    assert set(counts) == set(names)
+    assert {folder.name: len(list(folder.iterdir())) for folder in tmp_path.iterdir()} == counts
 
 
 def test_file_names_fit_and_differ(obligations: list[Obligation]) -> None:

@@ -39,6 +39,7 @@ from clearspec.sandbox import (
     genesis,
 )
 from clearspec.state import State
+from clearspec_proofs.mutants import read_mutants
 from clearspec_proofs.trials.swapping import swapped
 
 FULL = os.environ.get("CLEARSPEC_PROFILE") == "full"
@@ -99,21 +100,25 @@ MENU = (
     trade("B", "A", 6, 78),
     Step("A withdraws 60", "A", ev.Withdraw("A", "USD", 60)),
     Step("B withdraws 250", "B", ev.Withdraw("B", "USD", 250)),
+    Step("B withdraws 470", "B", ev.Withdraw("B", "USD", 470)),
+    Step("C withdraws 400", "C", ev.Withdraw("C", "USD", 400)),
     Step("A sends 40 to B", "A", ev.Transfer("A", "B", "USD", 40)),
-    Step("A withdraws its ETH", "A", ev.Withdraw("A", "ETH", 1)),
+    Step("A deposits 30", "A", ev.Deposit("A", "USD", 30)),
+    Step("A withdraws an ETH", "A", ev.Withdraw("A", "ETH", 1)),
     Step("B liquidates A", "B", ev.Liquidate("A", "B", "BTC-PERP", 3)),
     Step("B converts A's ETH", "B", ev.Convert("A", "B", "ETH", 1)),
     Step("A is resolved", "anyone", ev.ResolveDefault("A")),
     Step("funding", "anyone", ev.AccrueFunding("BTC-PERP"), 1),
 )
 MORE = (
-    Step("A deposits 30", "A", ev.Deposit("A", "USD", 30)),
-    Step("B liquidates C", "B", ev.Liquidate("C", "B", "BTC-PERP", 6)),
     trade("A", "B", 6, 100),
+    Step("B liquidates C", "B", ev.Liquidate("C", "B", "BTC-PERP", 6)),
     Step("B sends 100 to A", "B", ev.Transfer("B", "A", "USD", 100)),
+    Step("B deposits 200", "B", ev.Deposit("B", "USD", 200)),
     Step("the loss is covered", "admin", ev.CoverLoss("main", ev.Cover.OUTSIDE, 10)),
     Step("fees are collected", "admin", ev.CollectFees("main", 2)),
     Step("reduce only", "admin", ev.SetStatus("BTC-PERP", ev.MarketStatus.REDUCE_ONLY)),
+    Step("active", "admin", ev.SetStatus("BTC-PERP", ev.MarketStatus.ACTIVE)),
 )
 
 
@@ -141,6 +146,18 @@ def held(price: int = 100) -> Sandbox:
     return box
 
 
+def indebted() -> Sandbox:
+    """A has lost to B more than its cash, which its ETH backs: custody holds less than the others' balances."""
+    box = fresh()
+    box.do("A", ev.Deposit("A", "ETH", 4))
+    box.trade("A", "B", 6, 100)
+    box.do("A", ev.Withdraw("A", "USD", 140))
+    box.drive(70)
+    box.trade("B", "A", 6, 70)
+    assert box.cash("A") < 0
+    return box
+
+
 def gated() -> Sandbox:
     """A has defaulted beyond all layers but what nobody bears, and the gate is shut."""
     layers = replace(GENESIS.pools[0], layers=())
@@ -163,6 +180,7 @@ STARTS: dict[str, Callable[[], Sandbox]] = {
     "liquidatable": lambda: held(70),
     "in default": lambda: held(50),
     "victim liquidatable": lambda: held(140),
+    "indebted": indebted,
     "gated": gated,
 }
 

@@ -7,7 +7,8 @@ certificate cites.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path as FilePath
@@ -19,7 +20,7 @@ from clearspec_proofs.lifting.polynomials import Polynomial, add, constant, nega
 from clearspec_proofs.lifting.recorded import Recorded
 from clearspec_proofs.solving.search import Budget, Searching
 from clearspec_proofs.solving.smtlib import Script, number, power_term
-from clearspec_proofs.theorems import Theorem
+from clearspec_proofs.theorems import Theorem, catalogue
 
 INTEGERS, REALS = "QF_NIA", "QF_NRA"
 SORTS = {INTEGERS: "Int", REALS: "Real"}
@@ -168,3 +169,18 @@ def emit(theorem: Theorem, folder: FilePath, whole: bool = False, guide: Guide |
         path.write_text(obligation.text(whole=whole), encoding="utf-8")
         count += 1
     return count
+
+
+def _emit_named(name: str, folder: str, whole: bool) -> tuple[str, int]:
+    return name, emit(catalogue()[name], FilePath(folder), whole)
+
+
+def emit_all(names: Sequence[str], folder: FilePath, jobs: int, whole: bool = False) -> dict[str, int]:
+    """Write the obligations of several theorems under a folder; how many each has.
+
+    Raises:
+        OSError: a file cannot be written.
+    """
+    with ProcessPoolExecutor(max(1, jobs)) as pool:
+        waiting = [pool.submit(_emit_named, name, str(folder), whole) for name in names]
+        return dict(future.result() for future in as_completed(waiting))
