@@ -114,7 +114,8 @@ class Books(SoundWorld):
         """A function that keeps the invariants, as the theorem ``grounds`` proves.
 
         At the call the invariants are claimed, and ``result(*arguments)`` claims what else that theorem requires and
-        makes a result. Afterwards the tables that the function writes are unknown but for what ``then`` knows; or, to be
+        makes a result. Afterwards the tables that the function writes are unknown but for what ``then`` knows; or,
+        to be
         written again, ``renewed``. Those that the function ``loses`` are claimed no longer; what follows must keep the
         others ``regardless`` of them.
         """

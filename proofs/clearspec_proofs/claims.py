@@ -9,9 +9,9 @@ from typing import Any
 
 from clearspec import invariants as inv
 from clearspec.ledger import Kind
-from clearspec.snapshot import _dangling
 from clearspec.numerics import NOTIONAL_MAX
 from clearspec.parameters import FeedParameters, MarketListing
+from clearspec.snapshot import _dangling
 from clearspec.state import Mark, Market, Position, Settlement, State
 from clearspec_proofs.lifting.terms import LeavesSubset
 from clearspec_proofs.proposed import PROPOSED
@@ -73,7 +73,16 @@ READS: dict[str, dict[str, tuple[str, ...]]] = {
 those under which records stand. It is shown no other, so that one of which nothing has changed that it reads still
 holds."""
 
-BY_MARKET = ("INV-5", "INV-6", "INV-7", "INV-10", "INV-11", "INV-13 (proposed)", "INV-15 (proposed)", "INV-17 (proposed)")
+BY_MARKET = (
+    "INV-5",
+    "INV-6",
+    "INV-7",
+    "INV-10",
+    "INV-11",
+    "INV-13 (proposed)",
+    "INV-15 (proposed)",
+    "INV-17 (proposed)",
+)
 """Invariants of the sums over a market; of a bare one nothing may change that they read."""
 
 SUMS = ("INV-1", "INV-5", "INV-6", "INV-7", "INV-10", "INV-11")
@@ -245,7 +254,9 @@ def envelope(listing: MarketListing, lowest: Any, feed: FeedParameters) -> tuple
 
 def inside_envelope(state: State, changed: Iterable[tuple[str, Any]]) -> bool:
     """Whether these hold of every market that has changed, with either of its tables of tiers."""
-    records = [state.markets[key] for table, key in changed if table == "markets" and not is_unknown(state.markets[key])]
+    records = [
+        state.markets[key] for table, key in changed if table == "markets" and not is_unknown(state.markets[key])
+    ]
     tables = [(record, tiers) for record in records for tiers in tables_of(record)]
     return all(
         fact

@@ -129,7 +129,13 @@ def moves_worth(world: Books, table: str, key: Any) -> bool:
     new = {each.name: each for each in world.state.tables}[table][key]
     if table == "balances":
         return bool(key[2] == Kind.USER.value)
-    read = {"marks": ("price",), "fundings": OWED, "feeds": ("index",), "settlements": ("price",), "positions": ("size",)}
+    read = {
+        "marks": ("price",),
+        "fundings": OWED,
+        "feeds": ("index",),
+        "settlements": ("price",),
+        "positions": ("size",),
+    }
     if old is None:
         return table == "positions"
     return any(not same(getattr(old, field), getattr(new, field)) for field in read.get(table, ()))
@@ -297,7 +303,9 @@ def claim_feed(path: Any, feed: Any) -> None:
     path.claim("its time is one", lambda: 0 <= feed.index_time <= TIME_MAX)
 
 
-@inductive("accrued_index", "Accruing a settlement TWAP keeps every invariant, and gives a price from 0 to 2^36.", mark="done")
+@inductive(
+    "accrued_index", "Accruing a settlement TWAP keeps every invariant, and gives a price from 0 to 2^36.", mark="done"
+)
 def accrued_index(path: Any) -> Any:
     """Without expiry, before the window, inside it and past expiry."""
     world = Books(path)
@@ -374,7 +382,7 @@ def mark_refreshed(world: Books) -> StandIn:
 
     def then(_: Any, market: str, __: Any) -> Known:
         price = world.path.fresh("refreshed", 0, PRICE_MAX)
-        return {("marks", market): replace(mark, price=price) for mark in (world.state.marks.get(market),) if mark}
+        return {("marks", market): replace(mark, price=price) for mark in (world.state.marks.get(market),) if mark}  # noqa: B035
 
     def result(_: Any, __: str, feed: Any) -> None:
         claim_feed(world.path, feed)
@@ -450,7 +458,9 @@ def expiries(terms: Any, time: Any) -> tuple[Any, ...]:
 
 def without_violations(*functions: Any) -> tuple[StandIn, ...]:
     """Inequalities of the envelope that are taken to hold; where they do not, the parameters are not admitted."""
-    return tuple(StandIn(function, "itself, where it finds nothing", lambda _: lambda *__: []) for function in functions)
+    return tuple(
+        StandIn(function, "itself, where it finds nothing", lambda _: lambda *__: []) for function in functions
+    )
 
 
 def holding(path: Any) -> StandIn:
@@ -568,7 +578,7 @@ def new_parameters(world: Books, current: Any, window: Any) -> Any:
 
 @inductive("set_parameters", "A change of parameters keeps every invariant.")
 def set_parameters(path: Any) -> Any:
-    """Parameters in range (others are rejected before, as in ``list_market``), with the same settlement window or not."""
+    """Parameters in range (others are rejected before, as in ``list_market``), with the same window or another."""
     world = Books(path)
     world.feed(markets=(MARKET,))
     world.pool()
@@ -649,7 +659,6 @@ def delist(path: Any) -> Any:
     return receipt.reason
 
 
-
 # Trading
 
 
@@ -716,6 +725,7 @@ def two_sides(world: Books) -> Any:
 
 def novated(world: Books, reducing: str = "") -> StandIn:
     """Lots are novated; ``reducing``: they reduce the position of this account."""
+
     def result(_: Any, *arguments: Any) -> Any:
         return claim_novation(world, reducing, *arguments)
 
@@ -741,7 +751,7 @@ def claim_novation(world: Books, reducing: str, buyer: str, seller: str, market:
 
 @inductive("charge_fees", "Fees keep every invariant.", mark="done")
 def charge_fees(path: Any) -> Any:
-    """With parameters inside the envelope: the rebate is covered. No position is shown: nothing is supposed of sizes."""
+    """With parameters inside the envelope: the rebate is covered. No position is shown, and no size supposed."""
     world = Books(path)
     world.feed(markets=(MARKET,))
     world.pool()
@@ -782,7 +792,9 @@ def trade(path: Any) -> Any:
     return world.keeps_invariants(action, *stand_ins).reason
 
 
-@inductive("trade:sizes", "A trade that stays within the cap of open interest keeps sizes in range.", "INV-9", mark="done")
+@inductive(
+    "trade:sizes", "A trade that stays within the cap of open interest keeps sizes in range.", "INV-9", mark="done"
+)
 def trade_sizes(path: Any) -> Any:
     """With the real check of the cap after the real novation: no position is larger than open interest."""
     world, call = novation(path, LONG, SHORT, FLAT)
@@ -806,7 +818,9 @@ def trade_sizes(path: Any) -> Any:
 # Liquidation
 
 
-@inductive("closable_size", "What a liquidation may close is at least a lot and at most the position.", "LIQ-3", mark="done")
+@inductive(
+    "closable_size", "What a liquidation may close is at least a lot and at most the position.", "LIQ-3", mark="done"
+)
 def closable_size(path: Any) -> Any:
     """Of an account below maintenance; at the lower maintenance while a ramp runs."""
     world = Books(path)
@@ -1013,7 +1027,9 @@ def insurance_drawn(world: Books) -> StandIn:
     return StandIn(waterfall.draw_insurance, "invariants.draw_insurance", lambda _: result)
 
 
-@inductive("charge_tear_ups", "Charging tear-ups keeps every invariant and charges no more than is asked for.", mark="done")
+@inductive(
+    "charge_tear_ups", "Charging tear-ups keeps every invariant and charges no more than is asked for.", mark="done"
+)
 def charge_tear_ups(path: Any) -> Any:
     """Two of any number, whatever their shares."""
     world = holders(path, "A", "B", "C")
@@ -1105,7 +1121,9 @@ def parts_made(path: Any) -> StandIn:
     return StandIn(waterfall.parts_by_market, grounds, lambda _: result)
 
 
-@inductive("close_at_mark", "Closing a position at mark keeps every invariant, however many counterparties.", mark="done")
+@inductive(
+    "close_at_mark", "Closing a position at mark keeps every invariant, however many counterparties.", mark="done"
+)
 def close_at_mark(path: Any) -> Any:
     """Up to two turns: the second begins where every later one does, with the lots left that are still held."""
     side = path.choice("A holds", LONG, SHORT, FLAT)
@@ -1118,7 +1136,9 @@ def close_at_mark(path: Any) -> Any:
     others = "BC"[: world.one_of("counterparties", 2, 1, 0)] if side != FLAT else ""
     for account in others:
         world.account(account, **{MARKET: SHORT if side == LONG else LONG})
-    ranked = StandIn(waterfall.ranked_counterparties, "invariants.ranked_counterparties", lambda _: lambda *__: [*others])
+    ranked = StandIn(
+        waterfall.ranked_counterparties, "invariants.ranked_counterparties", lambda _: lambda *__: [*others]
+    )
 
     def call() -> list[Any]:
         torn = list(waterfall.close_at_mark(world.moment(), "A", MARKET))
@@ -1252,7 +1272,9 @@ def fix_settlement(path: Any) -> Any:
     return world.keeps_invariants(world.action(ev.FixSettlement, market=a_market(world)), index_accrued(world)).reason
 
 
-@inductive("draw_layers", "A draw on the fund layers keeps every invariant and pays no more than is missing.", mark="done")
+@inductive(
+    "draw_layers", "A draw on the fund layers keeps every invariant and pays no more than is missing.", mark="done"
+)
 def draw_layers(path: Any) -> Any:
     """Each order of the layers."""
     layers = path.choice("layers", *LAYERS)
@@ -1281,7 +1303,9 @@ def layers_drawn(world: Books) -> StandIn:
     return StandIn(settlement.draw_layers, "invariants.draw_layers", lambda _: result)
 
 
-@inductive("uncollectable", "The uncollectable part of a loss is at least 0 and at most the loss.", "SETTLE-5", mark="done")
+@inductive(
+    "uncollectable", "The uncollectable part of a loss is at least 0 and at most the loss.", "SETTLE-5", mark="done"
+)
 def uncollectable(path: Any) -> Any:
     """Whatever the deficit and all losses."""
     loss, deficit, losses = (path.atom(name, 0) for name in ("loss", "deficit", "losses"))
@@ -1704,7 +1728,9 @@ def gap_settle_position(path: Any) -> Any:
     return receipt.reason
 
 
-@inductive("gap-pay_claim", "What a claim is not paid leaves the named losses: deficits and losses together do not grow.", *GAP)
+@inductive(
+    "gap-pay_claim", "What a claim is not paid leaves the named losses: deficits and losses together do not grow.", *GAP
+)
 def gap_pay_claim(path: Any) -> Any:
     """The account's worth, in which the claim stood whole, falls by as much."""
     world = one_market(path, PAYING)
@@ -1779,7 +1805,8 @@ def gap_accrue_funding(path: Any) -> Any:
 
 @inductive(
     "gap-fix_settlement",
-    "When a settlement price is fixed, deficits grow together by at most open interest times the distance from the mark "
+    "When a settlement price is fixed, deficits grow together by at most open interest times the distance from the "
+    "mark "
     "to it, and no named loss grows.",
     *GAP,
 )

@@ -151,7 +151,9 @@ class SoundWorld(World):
         collateral = asset != self.state.pools[pool].settlement_asset
         name = self.label(f"{pool}.{asset}.{kind}{'.' + owner if owner else ''}")
         if owner == REST:
-            self.state.balances.put(key, self.path.atom(name, 0 if collateral else None) if self.is_free("INV-1") else 0)
+            self.state.balances.put(
+                key, self.path.atom(name, 0 if collateral else None) if self.is_free("INV-1") else 0
+            )
         elif kind in (Kind.CUSTODY.value, Kind.UNCOVERED_LOSS.value):
             self.state.balances.put(key, self.atom(name, None, 0, "INV-2, INV-3"))
         elif kind in (Kind.USER.value, Kind.CLEARING.value):
@@ -236,9 +238,11 @@ class SoundWorld(World):
         state.settlements.put(market, self.settlement(market, f"{name}.settlement", price))
 
     def samples(self, market: str) -> tuple[Any, ...]:
-        """Premium samples of a running interval: one, of any value, standing for all; all where the real functions run."""
+        """Premium samples of a running interval: one of any value stands for all; all where the real functions run."""
         if self.explicit:
-            return tuple(self.path.atom(f"{market}.sample{at}") for at in range(self.path.atom(f"{market}.samples", 0, 9)))
+            return tuple(
+                self.path.atom(f"{market}.sample{at}") for at in range(self.path.atom(f"{market}.samples", 0, 9))
+            )
         return (self.path.atom(f"{market}.sample"),)
 
     def settlement(self, market: str, name: str, price: Any) -> Settlement:

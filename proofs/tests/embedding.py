@@ -14,7 +14,6 @@ from typing import Any
 
 from clearspec import events as ev
 from clearspec import margin, waterfall
-from clearspec.funding import funding_owed, haircut_owed
 from clearspec.ledger import Kind
 from clearspec.margin import Exposure, position_exposure
 from clearspec.parameters import CollateralTerms
@@ -59,7 +58,9 @@ def renamed(value: Any, names: Names, kind: str = "") -> Any:
     if isinstance(value, tuple):
         return tuple(renamed(part, names, kind) for part in value)
     if is_dataclass(value) and not isinstance(value, type):
-        changed = {each.name: renamed(getattr(value, each.name), names, KINDS.get(each.name, "")) for each in fields(value)}
+        changed = {
+            each.name: renamed(getattr(value, each.name), names, KINDS.get(each.name, "")) for each in fields(value)
+        }
         return replace(value, **changed)
     return value
 
@@ -82,7 +83,9 @@ def renamed_key(table: str, key: Any, names: Names) -> Any:
         of = {Kind.USER.value: "account", Kind.CLEARING.value: "market"}.get(kind, "")
         return renamed(asset, names, "asset"), renamed(pool, names, "pool"), kind, renamed(owner, names, of)
     kinds = TABLES[table]
-    parts = [renamed(part, names, kind) for part, kind in zip((key,) if isinstance(key, str) else key, kinds, strict=True)]
+    parts = [
+        renamed(part, names, kind) for part, kind in zip((key,) if isinstance(key, str) else key, kinds, strict=True)
+    ]
     return parts[0] if len(parts) == 1 else tuple(parts)
 
 

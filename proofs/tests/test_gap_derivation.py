@@ -40,10 +40,9 @@ def test_the_gap_of_a_long_is_its_equity() -> None:
 
 
 def test_the_gap_of_a_short_is_the_wider_one() -> None:
-    """With x = (1 + s)^(k+2) their difference is at least (x - 1)^2 / x plus terms that are not negative.
+    """Without basis, penalty and funding the difference is x + y - 2 with x = UP / (1 - s) and y = DOWN / (1 + s).
 
-    (1 - s)(1 + s) <= 1, so that 1 / (1 - s) may be replaced by 1 + s and (1 - s)^(k+1) / (1 + s) is not negative;
-    at b = p = f = 0 the difference is x' + y - 2 with x' = UP / (1 - s), y = DOWN / (1 + s).
+    x is at least (1 + s)^(k+2), y at least (1 - s)^(k+2), and the two sum to at least 2; penalty and funding add to it.
     """
     plain = (SHORT - LONG).subs({b: 0, p: 0, f: 0})
     assert sp.simplify(plain - (UP / (1 - s) + DOWN / (1 + s) - 2)) == 0

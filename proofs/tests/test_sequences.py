@@ -206,7 +206,7 @@ class Books:
 
 
 def taken_out(state: State, action: Any) -> int:
-    """What an accepted action brought its account's owner outside of the pool, at index."""
+    """What an accepted action brought the owner of its account outside of the pool, at index."""
     if not isinstance(action, ev.Withdraw | ev.Deposit):
         return 0
     price = state.feeds["ETH"].index if action.asset == "ETH" else 1
@@ -227,14 +227,16 @@ def complaints(step: Step, receipt: ev.Receipt, state: State, before: Books, aft
     action, found = step.action, []
     default = isinstance(action, ev.ResolveDefault)
     change = {account: after.worth[account] - before.worth[account] for account in ACCOUNTS}
-    gain = sum(change[account] for account in CROOKS) + taken_out(state, action)
+    strangers = [account for account in ACCOUNTS if account not in receipt.accounts and not default]
+    found += [f"{account} is not named and has {change[account]} more" for account in strangers if change[account]]
+    if taken_out(state, action):
+        change[action.account] += taken_out(state, action)
+    gain = sum(change[account] for account in CROOKS)
     if gain > gain_allowed(action, receipt):
         found.append(f"the crooks gain {gain}")
     concerned = default or (isinstance(action, ev.Liquidate | ev.Convert) and action.account == VICTIM)
     if change[VICTIM] < 0 and not concerned:
         found.append(f"the victim loses {-change[VICTIM]}")
-    strangers = [account for account in ACCOUNTS if account not in receipt.accounts and not default]
-    found += [f"{account} is not named and has {change[account]} more" for account in strangers if change[account]]
     sold = receipt.amounts["worth"] - receipt.amounts["paid"] + 1 if isinstance(action, ev.Convert) else 0
     for account in ACCOUNTS:
         deeper = max(0, -after.worth[account]) - max(0, -before.worth[account])
@@ -293,18 +295,49 @@ class Walk:
             self.go(after, now, names)
 
 
-def walked(start: Callable[[], Sandbox], menu: tuple[Step, ...]) -> Walk:
+def walked(start: str) -> Walk:
     """All sequences from a start."""
-    state = start().state
-    walk = Walk(menu)
+    state = STARTS[start]().state
+    walk = Walk(MENU + MORE if FULL else MENU)
     walk.go(state, Books.of(state))
     return walk
 
 
+@pytest.fixture(scope="module")
+def walks() -> dict[str, Walk]:
+    """All sequences from every start."""
+    return {start: walked(start) for start in STARTS}
+
+
 @pytest.mark.parametrize("start", STARTS)
-def test_every_sequence_of_four_events(start: str) -> None:
-    """13^4 = 28,561 sequences from each of six states, 171,366 in all; in full 20^4 = 160,000 each, 960,000 in all."""
-    walk = walked(STARTS[start], MENU + MORE if FULL else MENU)
+def test_every_sequence_of_four_events(start: str, walks: dict[str, Walk]) -> None:
+    """16^4 = 65,536 from each of eight states, 524,288 in all; in full 24^4 = 331,776 from each, 2,654,208 in all."""
+    walk = walks[start]
     assert walk.wrong == []
-    assert walk.covered == (160_000 if FULL else 28_561)
-    assert walk.executed >= 1_000
+    assert walk.covered == (331_776 if FULL else 65_536)
+    assert len(walk.accepted) >= 5
+
+
+def test_every_event_of_the_menu_is_accepted_somewhere(walks: dict[str, Walk]) -> None:
+    accepted = {name for walk in walks.values() for name in walk.accepted}
+    assert accepted == {step.name for step in walks["fresh"].menu}
+
+
+MISTAKES = {
+    "withdrawal-tested-before-it-is-paid": "fresh",
+    "transfer-inside-a-pool-untested": "liquidatable",
+    "profits-paid-before-losses": "indebted",
+    "deposit-credited-twice": "fresh",
+    "conversion-paid-from-custody": "in default",
+    "seller-not-tested": "liquidatable",
+    "funding-not-settled": "held",
+    "rebate-rounded-up": "fresh",
+}
+"""Mistakes of the reference, and a state from which some sequence shows them."""
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_mistakes_are_found(mistake: str) -> None:
+    mutant = read_mutants()[mistake]
+    with swapped(mutant.module, mutant.before, mutant.after):
+        assert walked(MISTAKES[mistake]).wrong != []

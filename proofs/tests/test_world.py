@@ -1,7 +1,7 @@
 """World completeness: generated states and events of the reference are worlds of the theorem about the event.
 
 Each pair is written as a world: its touched records as they are, the rest as sums. The theorem, run on these numbers
-without any stand-in, must reach the receipt that the reference reaches on the whole state, and all its claims must hold.
+without any stand-in, must reach the receipt that the reference reaches on the whole state, and its claims must hold.
 Every twentieth of the sequences of ``test_fuzz`` in the default profile; with ``full`` at least 10,000 pairs.
 """
 
@@ -153,8 +153,15 @@ def of_accounts(plan: Plan) -> None:
         plan.call("account", action.account, "A")
         backstops = {name: "A" if state.pools[name].backstop == action.account else "" for name in state.pools}
         others = [name for name in state.pools if name != pool]
-        plan.answers |= {"backstop": backstops[pool], "another pool": bool(others), "known": action.account in state.accounts}
-        plan.answers |= {"its backstop": backstops[others[0]] if others else "", "pool": plan.names["pool"][action.pool]}
+        plan.answers |= {
+            "backstop": backstops[pool],
+            "another pool": bool(others),
+            "known": action.account in state.accounts,
+        }
+        plan.answers |= {
+            "its backstop": backstops[others[0]] if others else "",
+            "pool": plan.names["pool"][action.pool],
+        }
         return
     pool = state.accounts[action.account].pool if action.account in state.accounts else next(iter(state.pools))
     plan.pools(pool)
@@ -175,7 +182,9 @@ def of_accounts(plan: Plan) -> None:
     elif action.account == action.target:
         plan.answers["target"] = "itself"
     else:
-        plan.answers["target"] = "here" if other == pool else "takes both" if state.pools[other].collateral else "takes cash"
+        plan.answers["target"] = (
+            "here" if other == pool else "takes both" if state.pools[other].collateral else "takes cash"
+        )
     plan.fill(pool, "A")
     plan.fill(other, "B")
 
@@ -242,7 +251,9 @@ def of_sides(plan: Plan) -> None:
         plan.sides(action.account, action.keeper, pool)
         return
     pool = plan.market(action.market)
-    first, second = (action.buyer, action.seller) if isinstance(action, ev.Trade) else (action.account, action.liquidator)
+    first, second = (
+        (action.buyer, action.seller) if isinstance(action, ev.Trade) else (action.account, action.liquidator)
+    )
     plan.sides(first, second, pool)
 
 
@@ -269,8 +280,12 @@ def of_defaults(plan: Plan) -> None:
     markets = record.markets if record else ()
     if len(markets) > 1:
         raise NotThisShape("a default with several positions")
-    candidates = [name for name, market in state.markets.items() if record is None or market.listing.pool == record.pool]
-    pool = plan.market(next(iter([*markets, *([record.last_market] if record and record.last_market else []), *candidates])))
+    candidates = [
+        name for name, market in state.markets.items() if record is None or market.listing.pool == record.pool
+    ]
+    pool = plan.market(
+        next(iter([*markets, *([record.last_market] if record and record.last_market else []), *candidates]))
+    )
     plan.alone(account, pool)
     others = [name for name in plan.members(pool) if name not in plan.names["account"]]
     for name, letter in zip(others, "BCDEFG", strict=False):
@@ -293,7 +308,7 @@ def embedded(state: State, event: ev.Event) -> tuple[State, ev.Event, Embedding]
     """A pair with the ids of the world, and the numbers that its atoms have."""
     plan = Plan(state, event)
     PLANS.get(type(event.action), of_markets)(plan)
-    plan.names["account"] = {name: letter for name, letter in plan.names["account"].items()}
+    plan.names["account"] = dict(plan.names["account"])
     mine = renamed_state(state, plan.names)
     if event.id in state.recent:
         mine.recent["event"] = None
@@ -326,7 +341,10 @@ def answers_for(plan: Plan, state: State, action: Any) -> dict[str, Any]:
         return answers
     answers |= dict(flattened(name, parameters)) | dict(flattened(f"{name}.tier", parameters.margin.tiers[0]))
     listing = next(iter(state.markets.values())).listing
-    return answers | {f"{name}.kind": answers.get(f"{name}.kind", listing.kind), f"{name}.expiry": answers.get(f"{name}.expiry", 0)}
+    return answers | {
+        f"{name}.kind": answers.get(f"{name}.kind", listing.kind),
+        f"{name}.expiry": answers.get(f"{name}.expiry", 0),
+    }
 
 
 class Watched(books.Books):
@@ -386,7 +404,7 @@ def check_pair(state: State, event: ev.Event) -> str:
 def watching(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Theorems build worlds that remember themselves."""
     monkeypatch.setattr("clearspec_proofs.invariants.Books", Watched)
-    yield
+    yield  # noqa: PT022
 
 
 def pairs(name: str, steps: list[Draw]) -> Iterator[tuple[State, ev.Event]]:
@@ -397,7 +415,9 @@ def pairs(name: str, steps: list[Draw]) -> Iterator[tuple[State, ev.Event]]:
         time += draw.pause
         action = action_of(state, time, draw)
         actor = "mallory" if draw.luck == 0 else rightful(state, action)
-        event = ev.Event(f"w{number}" if draw.luck != 1 else "e1", box.sequence + number - (draw.luck == 2) * 9, time, actor, action)
+        event = ev.Event(
+            f"w{number}" if draw.luck != 1 else "e1", box.sequence + number - (draw.luck == 2) * 9, time, actor, action
+        )
         yield state, event
         apply(state, event)
 
