@@ -23,7 +23,7 @@ from clearspec.ledger import Kind, balance, house
 from clearspec.machine import apply
 from clearspec.margin import standing
 from clearspec.numerics import NOTIONAL_MAX, SCALE
-from clearspec.parameters import Tier
+from clearspec.parameters import InterestForm, Tier
 from clearspec.sandbox import (
     ETH,
     FEED,
@@ -47,6 +47,15 @@ LENGTH = 4
 CROOKS, VICTIM = ("A", "B"), "C"
 ACCOUNTS = (*CROOKS, VICTIM)
 
+FUNDED = replace(
+    FUNDING,
+    interval=1,
+    period=1,
+    max_gap=1,
+    interest=2 * PERCENT,
+    cap=2 * PERCENT,
+    interest_form=InterestForm.ADDED,
+)
 GENESIS = genesis(
     pool=replace(POOL, collateral=(ETH,), negative_balance_limit=50, profit_weight_withdrawal=SCALE // 2),
     feeds=(replace(FEED, band=5 * PERCENT), replace(FEED, feed="ETH")),
@@ -64,7 +73,7 @@ GENESIS = genesis(
                 ),
                 margin=replace(MARGIN, tiers=(Tier(NOTIONAL_MAX, 40 * PERCENT, 25 * PERCENT),), gap_steps=1),
                 mark=replace(MARK, variation_interval=1),
-                funding=replace(FUNDING, interval=1, interest=PERCENT // 10, cap=PERCENT // 10),
+                funding=FUNDED,
             ),
         ),
     ),
@@ -329,9 +338,10 @@ MISTAKES = {
     "profits-paid-before-losses": "indebted",
     "deposit-credited-twice": "fresh",
     "conversion-paid-from-custody": "in default",
-    "seller-not-tested": "liquidatable",
+    "withdrawal-of-collateral-untested": "in default",
     "funding-not-settled": "held",
-    "rebate-rounded-up": "fresh",
+    "result-posted-the-wrong-way": "held",
+    "first-of-two-writes-forgotten": "fresh",
 }
 """Mistakes of the reference, and a state from which some sequence shows them."""
 
