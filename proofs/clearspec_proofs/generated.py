@@ -160,7 +160,7 @@ def mutants_of(kernel: str) -> list[Mutant]:
 
 def judged(mutant: Mutant, theorems: Sequence[str], seconds: float = SECONDS) -> dict[str, Any]:
     """Try the theorems on a mutant until one refutes it."""
-    function, unproved = kernels()[mutant.kernel].function, []
+    function, unproved = kernels()[mutant.kernel].function, {}
     record: dict[str, Any] = {
         "id": mutant.id, "kernel": mutant.kernel, "digest": mutant.digest, "line": mutant.change.line,
         "before": mutant.change.before, "after": mutant.change.after, "theorems": sorted(theorems),
@@ -172,7 +172,7 @@ def judged(mutant: Mutant, theorems: Sequence[str], seconds: float = SECONDS) ->
                 if trial.status == Status.REFUTED:
                     return {**record, "fate": Fate.REFUTED, "by": name, "claim": trial.claim, "values": trial.values}
                 if trial.status == Status.UNKNOWN:
-                    unproved.append(name)
+                    unproved[name] = trial.note
     except Unfit as fault:
         return {**record, "fate": Fate.SURVIVED, "note": str(fault)}
     return {**record, "fate": Fate.UNPROVED if unproved else Fate.SURVIVED, "unproved": unproved}

@@ -378,6 +378,13 @@ def claim_same_books(whole: State, seen: Watched) -> None:
     assert not any(owner in RESTS for owner, _ in whole.positions)
 
 
+def without_nothing(receipt: ev.Receipt, whole: State) -> ev.Receipt:
+    """The receipt of a world, whose pool takes a collateral asset even where the state's does not, without its nothing."""
+    taken = {(terms.asset, pool.pool) for pool in whole.pools.values() for terms in pool.collateral}
+    kept = [row for row in receipt.postings if row.amount or row.debit[0] == CASH or row.debit[:2] in taken]
+    return replace(receipt, postings=tuple(kept))
+
+
 def check_pair(state: State, event: ev.Event) -> str:
     """Embed one pair, and compare; returns what came of it."""
     try:
@@ -396,7 +403,7 @@ def check_pair(state: State, event: ev.Event) -> str:
     except Discarded:
         raise AssertionError(f"{event}: the state is in no world") from None
     claim_same_books(whole, Watched.last)
-    assert Watched.last.receipt == receipt, event
+    assert without_nothing(Watched.last.receipt, whole) == receipt, event
     return f"{type(event.action).__name__}: {receipt.reason or 'accepted'}"
 
 
