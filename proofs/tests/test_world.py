@@ -379,7 +379,7 @@ def claim_same_books(whole: State, seen: Watched) -> None:
 
 
 def without_nothing(receipt: ev.Receipt, whole: State) -> ev.Receipt:
-    """The receipt of a world, whose pool takes a collateral asset even where the state's does not, without its nothing."""
+    """The receipt of a world, whose pool takes a collateral asset even where the state does not, less its nothing."""
     taken = {(terms.asset, pool.pool) for pool in whole.pools.values() for terms in pool.collateral}
     kept = [row for row in receipt.postings if row.amount or row.debit[0] == CASH or row.debit[:2] in taken]
     return replace(receipt, postings=tuple(kept))
