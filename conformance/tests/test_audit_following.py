@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -280,16 +279,26 @@ def test_follow_by_the_command(tmp_path: Path, capfd: pytest.CaptureFixture[str]
     assert "400 events" in out
 
 
+def minding_interrupts() -> None:
+    """What a shell starts in the background ignores interrupts, and so would its children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_it_with_its_report(tmp_path: Path, signum: int) -> None:
     path = written(tmp_path / "log", desk_lines())
     command = [sys.executable, "-m", "clearspec_command", "audit", str(path), "--follow", "--metrics", "0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=minding_interrupts
+    )
+    try:
         assert process.stderr is not None
         assert "metrics at" in process.stderr.readline()
         time.sleep(1)
-        os.kill(process.pid, signum)
+        process.send_signal(signum)
         out, err = process.communicate(timeout=30)
+    finally:
+        process.kill()
     assert (process.returncode, "6 events, 0 snapshots: nothing is wrong" in out) == (0, True), err
 
 

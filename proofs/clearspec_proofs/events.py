@@ -19,6 +19,7 @@ from clearspec_proofs.collateral import one_of
 from clearspec_proofs.enabled import accepted, follow, in_turn
 from clearspec_proofs.stand_ins import (
     FILLED_TO_FLAT,
+    NOTHING_FOUND,
     Function,
     StandIn,
     agreeing,
@@ -26,6 +27,7 @@ from clearspec_proofs.stand_ins import (
     any_integer,
     any_standing,
     at_least_zero,
+    cut_short,
     opaque,
     passing,
     standing_in,
@@ -463,7 +465,7 @@ def new_parameters(world: World) -> MarketParameters:
     return replace(new, funding=funding, margin=replace(new.margin, tiers=tiers))
 
 
-INSIDE = StandIn(listing.listing_violations, "itself, where it finds nothing", lambda _: lambda *__: [])
+INSIDE = StandIn(listing.listing_violations, NOTHING_FOUND, lambda _: lambda *__: [])
 """Parameters inside the envelope."""
 
 
@@ -563,6 +565,11 @@ def gate_ramp(path: Any) -> Any:
     return receipt.reason
 
 
+def accrued(path: Any) -> StandIn:
+    """Any settlement TWAP; that it is noted in the market's settlement is of no interest here."""
+    return cut_short(oracle.accrued_index, lambda *_: path.fresh("accrued_index"))
+
+
 @theorem(
     "gate:stale-price",
     "A post of a registered source that completes a quorum makes the mark of every market of its feed fresh that is "
@@ -582,7 +589,7 @@ def gate_stale_price(path: Any) -> Any:
         return path.fresh("mark price", 1, PRICE_MAX)
 
     quorum = opaque(oracle.quorum_price, lambda path, name: path.fresh(name, 1, PRICE_MAX))
-    figures = opaque(oracle.accrued_index, any_integer), opaque(oracle.faded_basis, any_integer)
+    figures = accrued(path), opaque(oracle.faded_basis, any_integer)
     price = StandIn(oracle.mark_price, "oracle.the-mark-stays-within-its-band", lambda _: any_price)
     receipt = accepted(world, action, quorum, price, *figures)
     path.claim("fresh", lambda: oracle.is_fresh(ev.Context(world.state, world.state.time), MARKET))
@@ -631,8 +638,9 @@ def gate_sample_too_soon(path: Any) -> Any:
     path.assume(lambda: time >= mark.sample_time + spacing, "the interval has passed")
     path.assume(lambda: oracle.is_fresh(ev.Context(world.state, time), MARKET), "fresh")
     path.assume(lambda: action.bid <= action.ask, "not crossed")
-    figures = (oracle.premium_sample, oracle.basis_sample, oracle.smoothed, oracle.accrued_index, oracle.mark_price)
-    receipt = accepted(world, action, *(opaque(figure, any_integer) for figure in figures), time=time)
+    kernels = (oracle.premium_sample, oracle.basis_sample, oracle.smoothed, oracle.mark_price)
+    figures = accrued(path), *(opaque(kernel, any_integer) for kernel in kernels)
+    receipt = accepted(world, action, *figures, time=time)
     path.claim("sampled now", lambda: world.state.marks[MARKET].sample_time == time)
     return receipt.reason
 
@@ -651,18 +659,6 @@ def indebted(path: Any) -> tuple[World, Standings]:
     world.account("B", owner="actor")
     world.position("A", MARKET, "open")
     return world, Standings(world)
-
-
-CUT_SHORT = "itself, cut short: it rejects nothing, and nothing that it writes is looked at"
-
-
-def nothing(*_: Any) -> None:
-    """Whatever is written is of no interest here."""
-
-
-def writing(function: Any, result: Callable[..., Any] = nothing) -> StandIn:
-    """A function that rejects nothing, and of which nothing that it writes is looked at; here it writes nothing."""
-    return StandIn(function, CUT_SHORT, lambda _: result)
 
 
 @theorem(
@@ -687,8 +683,8 @@ def path_to_flat_liquidatable(path: Any) -> Any:
     path.assume(lambda: oracle.is_fresh(ev.Context(world.state, time), MARKET), "fresh")
     sizes = opaque(liquidation.restoring_size, any_integer), opaque(liquidation.shortfall_to_target, any_integer)
     critical = opaque(margin.is_critical, any_bool)
-    novated = writing(trading.novate, lambda *_: ((0, 0), (0, 0)))
-    able = passing(liquidation.require_able), writing(liquidation.pay_penalty, lambda *_: {})
+    novated = cut_short(trading.novate, lambda *_: ((0, 0), (0, 0)))
+    able = passing(liquidation.require_able), cut_short(liquidation.pay_penalty, lambda *_: {})
     action = ev.Liquidate("A", "B", MARKET, size)
     return accepted(world, action, *standings.stand_ins(), *sizes, critical, novated, *able, time=time).reason
 
@@ -711,8 +707,8 @@ def path_to_flat_in_default(path: Any) -> Any:
     ctx, market = ev.Context(world.state, time), world.state.markets[MARKET]
     path.assume(lambda: not waterfall.awaits_settlement(ctx, market), "no market awaits settlement")
     steps = (
-        writing(waterfall.bear, lambda *_: 0), writing(waterfall.close_at_mark, lambda *_: iter(())),
-        writing(waterfall.seize_collateral_dust), writing(waterfall.market_weights, lambda *_: []),
+        cut_short(waterfall.bear, lambda *_: 0), cut_short(waterfall.close_at_mark, lambda *_: iter(())),
+        cut_short(waterfall.seize_collateral_dust), cut_short(waterfall.market_weights, lambda *_: []),
     )  # fmt: skip
     return accepted(world, ev.ResolveDefault("A"), *standings.stand_ins(), *steps, time=time).reason
 
@@ -732,7 +728,7 @@ def gate_claims_pending(path: Any) -> Any:
     path.assume(lambda: market.status not in (MarketStatus.SETTLING, MarketStatus.CLOSED), "not settling yet")
     path.assume(lambda: 0 < market.listing.expiry <= time, "past its expiry")
     path.assume(lambda: world.state.feeds[FEED].index >= 1, "a price was known")
-    receipt = accepted(world, ev.FixSettlement(MARKET), opaque(oracle.accrued_index, any_integer), time=time)
+    receipt = accepted(world, ev.FixSettlement(MARKET), accrued(path), time=time)
     status = world.state.markets[MARKET].status
     expected = MarketStatus.CLOSED if world.state.open_interest[MARKET] == 0 else MarketStatus.SETTLING
     path.claim("status", lambda: status == expected)
@@ -756,8 +752,8 @@ def path_to_flat_settling(path: Any) -> Any:
     held, pool = standings.of("A", time=time), world.state.pools[POOL]
     path.assume(lambda: held.net_liquidation_value >= 0 or held.collateral <= pool.dust, "solvent, or no collateral")
     steps = (
-        writing(waterfall.open_losses, lambda *_: []), writing(settlement.collect_loss, lambda *_: {}),
-        writing(settlement.finish_collection), opaque(settlement.uncollectable, any_integer),
+        cut_short(waterfall.open_losses, lambda *_: []), cut_short(settlement.collect_loss, lambda *_: {}),
+        cut_short(settlement.finish_collection), opaque(settlement.uncollectable, any_integer),
     )  # fmt: skip
     receipt = accepted(world, ev.SettlePosition("A", MARKET), *standings.stand_ins(), *steps, time=time)
     path.claim("no lots", lambda: world.state.positions["A", MARKET].size == 0)

@@ -64,6 +64,7 @@ from clearspec_proofs.sound import (
 )
 from clearspec_proofs.stand_ins import (
     FILLED,
+    NOTHING_FOUND,
     OPAQUE,
     StandIn,
     any_bool,
@@ -458,9 +459,7 @@ def expiries(terms: Any, time: Any) -> tuple[Any, ...]:
 
 def without_violations(*functions: Any) -> tuple[StandIn, ...]:
     """Inequalities of the envelope that are taken to hold; where they do not, the parameters are not admitted."""
-    return tuple(
-        StandIn(function, "itself, where it finds nothing", lambda _: lambda *__: []) for function in functions
-    )
+    return tuple(StandIn(function, NOTHING_FOUND, lambda _: lambda *__: []) for function in functions)
 
 
 def holding(path: Any) -> StandIn:
@@ -471,7 +470,7 @@ def holding(path: Any) -> StandIn:
             given(path, left <= right, f"range ({name})")
         return []
 
-    return StandIn(par._violations, "itself, where it finds nothing", lambda _: supposed)
+    return StandIn(par._violations, NOTHING_FOUND, lambda _: supposed)
 
 
 @inductive(

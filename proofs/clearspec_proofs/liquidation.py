@@ -23,6 +23,7 @@ from clearspec_proofs.stand_ins import (
     StandIn,
     any_integer,
     any_standing,
+    cut_short,
     opaque,
     passing,
     standing_in,
@@ -602,11 +603,10 @@ class Liquidating:
             return apply(desk.state, ev.Event("event", 1, desk.state.time, "actor", action))
 
 
-UNSAID = "of what is written nothing is claimed"
 AFTERWARDS = (
     CLOSABLE,
-    StandIn(trading.novate, UNSAID, lambda _: lambda *__: ((0, 1), (0, -1))),
-    StandIn(liquidation.pay_penalty, UNSAID, lambda _: lambda *__: {}),
+    cut_short(trading.novate, lambda *_: ((0, 1), (0, -1))),
+    cut_short(liquidation.pay_penalty, lambda *_: {}),
 )
 
 

@@ -38,7 +38,7 @@ from clearspec.oracle import (
 from clearspec.parameters import FeedParameters, MarketKind, MarketListing, MarketParameters, MarkParameters
 from clearspec.state import Feed, Mark, Market, MarketStatus, Post, Settlement, State
 from clearspec_proofs.lifting.paths import Effort, Path
-from clearspec_proofs.stand_ins import any_bool, any_integer, opaque, standing_in, with_lemmas
+from clearspec_proofs.stand_ins import any_bool, any_integer, cut_short, opaque, standing_in, with_lemmas
 from clearspec_proofs.theorems import Strength, theorem
 from clearspec_proofs.widths import BASIS_SUM_MAX, fits, in_128_bits
 from clearspec_proofs.world import FEED, MARKET, POOL, World, symbolic
@@ -640,7 +640,8 @@ def refreshed_mark_is_a_price(path: Any) -> Any:
     feed = Feed(parameters, (MARKET,), index, path.atom("index time", 0, TIME_MAX), index, 0)
     world.state.feeds.put(FEED, feed)
     before, state = world.state.marks[MARKET], world.state
-    with standing_in(path, opaque(accrued_index, any_integer), opaque(faded_basis, any_integer)):
+    blended = cut_short(accrued_index, lambda *_: path.fresh("accrued_index"))
+    with standing_in(path, blended, opaque(faded_basis, any_integer)):
         refresh_mark(ctx, MARKET, feed)
     after = state.marks[MARKET]
     if state.markets[MARKET].status in (MarketStatus.SETTLING, MarketStatus.CLOSED):

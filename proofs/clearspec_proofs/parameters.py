@@ -49,7 +49,7 @@ from clearspec.sandbox import MARKET as PARAMETERS
 from clearspec_proofs.desk import MARKET, SECOND_MARKET, Desk
 from clearspec_proofs.hints import numbers, pick
 from clearspec_proofs.sound import given
-from clearspec_proofs.stand_ins import Function, StandIn, any_integer, opaque, standing_in
+from clearspec_proofs.stand_ins import NOTHING_FOUND, Function, StandIn, any_integer, opaque, standing_in
 from clearspec_proofs.standings import any_exposure
 from clearspec_proofs.theorems import theorem
 from clearspec_proofs.world import symbolic
@@ -68,19 +68,22 @@ from clearspec_proofs.worst import (
 # Compounded steps
 
 
-def after_some_steps(path: Any, function: Any, seen: list[Any]) -> StandIn:
-    """The first multiplication of a loop stands for all but the last: it gives any value that the loop may reach."""
+def after_some_steps(path: Any, function: Any, seen: list[Any], theorem: str, limit: int) -> StandIn:
+    """The first multiplication of a loop stands for all but the last: it gives any value that the loop may reach.
+
+    That it reaches none outside of 0 .. ``limit`` is claimed of the last one: induction over the steps.
+    """
 
     def of(_: Any) -> Function:
         def stand_in(value: Any, ratio: Any) -> Any:
             if seen:
                 return function(value, ratio)
-            seen.append(path.atom("value so far", 0, RATIO_MAX))
+            seen.append(path.atom("value so far", 0, limit))
             return seen[0]
 
         return stand_in
 
-    return StandIn(function, "induction over the steps", of)
+    return StandIn(function, f"{theorem}, of one step less", of)
 
 
 @theorem(
@@ -93,12 +96,12 @@ def grown_compounds(path: Any) -> Any:
     """Any number of steps: the first of two stands for all before the last."""
     ratio, seen = path.atom("ratio", 0, SCALE), []
     path.claim("it starts at one", lambda: parameters.grown(ratio, 0) == SCALE)
-    with standing_in(path, after_some_steps(path, mul_ceil, seen)):
+    with standing_in(path, after_some_steps(path, mul_ceil, seen, "parameters.grown-compounds", RATIO_MAX)):
         after = parameters.grown(ratio, 2)
     before = seen[0] if seen else parameters.grown(ratio, 1)
     path.claim("a step", lambda: after == RATIO_MAX or after * SCALE >= before * (SCALE + ratio))
     path.claim("an atom at most too much", lambda: (after - 1) * SCALE < before * (SCALE + ratio))
-    path.claim("its limit", lambda: after <= RATIO_MAX)
+    path.claim("its limits", lambda: 0 <= after <= RATIO_MAX)
     return after
 
 
@@ -112,12 +115,12 @@ def shrunk_compounds(path: Any) -> Any:
     """Any number of steps: the first of two stands for all before the last."""
     ratio, seen = path.atom("ratio", 0, SCALE), []
     path.claim("it starts at one", lambda: parameters.shrunk(ratio, 0) == SCALE)
-    with standing_in(path, after_some_steps(path, mul_floor, seen)):
+    with standing_in(path, after_some_steps(path, mul_floor, seen, "parameters.shrunk-compounds", SCALE)):
         after = parameters.shrunk(ratio, 2)
     before = seen[0] if seen else parameters.shrunk(ratio, 1)
     path.claim("a step", lambda: after * SCALE <= before * (SCALE - ratio))
     path.claim("an atom at most too little", lambda: (after + 1) * SCALE > before * (SCALE - ratio))
-    path.claim("not negative", lambda: after >= 0)
+    path.claim("its limits", lambda: 0 <= after <= SCALE)
     return after
 
 
@@ -219,7 +222,7 @@ def admitted(*names: str) -> StandIn:
 
         return stand_in
 
-    return StandIn(parameters._violations, "inside the envelope", of)
+    return StandIn(parameters._violations, NOTHING_FOUND, of)
 
 
 @dataclass
@@ -710,7 +713,7 @@ def long_newcomer_survives(path: Any) -> Any:
 # What acceptance implies
 
 APART = tuple(
-    StandIn(function, "theorems of their own", lambda _: lambda *__: iter(()))
+    StandIn(function, NOTHING_FOUND, lambda _: lambda *__: iter(()))
     for function in (parameters.tier_violations, parameters.gap_violations, parameters.gains_haircut_violations)
 )
 

@@ -1,8 +1,8 @@
 """Static checks on which stand-ins and lifting rest: what the reference's text must not do.
 
 A function that stands in as *opaque* or *passing* must write nothing, however it is called. A *passing* one may only
-ever reject: nothing else may depend on what it says. And code that is lifted must not ask what a symbolic integer
-cannot notice being asked: identity, type, representation.
+ever reject: nothing else may depend on what it says. One that is *cut short* must reject nothing. And code that is
+lifted must not ask what a symbolic integer cannot notice being asked: identity, type, representation.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from types import FunctionType
 from typing import Any
 
-from clearspec_proofs.stand_ins import OPAQUE, PASSING, modules
+from clearspec_proofs.stand_ins import CUT_SHORT, OPAQUE, PASSING, modules
 
 Function = Callable[..., Any]
 
@@ -329,7 +329,25 @@ def unfounded(titles: Iterable[str]) -> list[str]:
             function = function_of(title)
             faults = writes(function) + (only_rejects(function) if grounds == PASSING else [])
             found += [f"{title}: {fault}" for fault in faults]
+        elif grounds == CUT_SHORT:
+            found += [f"{title}: {fault}" for fault in rejections(function_of(title))]
     return found
+
+
+def rejections(function: Function) -> list[Finding]:
+    """Where a function, or anything that it may call, rejects; nothing for one that may be cut short."""
+    return [
+        text.finding(node, f"rejects: {ast.unparse(node)[:60]}")
+        for text in reached(function)
+        for node in ast.walk(text.tree)
+        if _rejects(node)
+    ]
+
+
+def _rejects(node: ast.AST) -> bool:
+    """Whether a node raises, or calls what requires something."""
+    called = node.func.id if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) else ""
+    return isinstance(node, ast.Raise) or called == "require" or called.startswith("require_")
 
 
 # What lifting would not notice

@@ -1,16 +1,18 @@
 """Functions of the reference replaced, while a path runs, by what is claimed about them (assume, guarantee).
 
-A stand-in may say less than its function, never something else. There are four kinds:
+A stand-in may say less than its function, never something else. There are five kinds:
 
 - *opaque*: any result of the right shape, which is true of every function that writes nothing;
 - *passing*: a check that writes nothing is taken to pass; where it does not, the event is rejected, and that a
   rejected event leaves everything as it was is a theorem of its own (``events.rejected-means-unchanged``);
+- *cut short*: a function that rejects nothing writes nothing here, for the theorem looks at nothing that it writes;
 - a *contract*: what a theorem of its own, named beside it, proves;
 - *kept*: a function that writes, of which a theorem proves that it keeps the invariants of any state. What follows
   it starts again from any state that satisfies them, which the world is, so that it need do nothing; what it requires
   is claimed where it is called. So a loop keeps the invariants, however often it runs.
 
-That opaque and passing functions write nothing is checked over their syntax and that of all that they call.
+That opaque and passing functions write nothing, and that functions cut short reject nothing, is checked over their
+syntax and that of all that they call (``purity``).
 """
 
 from __future__ import annotations
@@ -104,6 +106,38 @@ def passing(function: Function) -> StandIn:
 def agreeing(function: Function) -> StandIn:
     """A test that says yes; where it says no, the event is rejected."""
     return StandIn(function, PASSING, lambda _: lambda *__, **___: True)
+
+
+class Unread:
+    """A result that nothing reads: to look at it is an error."""
+
+    def __bool__(self) -> bool:
+        raise LookupError("what nothing was to read is read")
+
+    def __eq__(self, _: object) -> bool:
+        raise LookupError("what nothing was to read is compared")
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def unread(*_: Any) -> Any:
+    """Any result at all, for nothing reads it."""
+    return Unread()
+
+
+NOTHING_FOUND = "itself, where it finds nothing"
+"""Of functions that list what is wrong, where only what is accepted is spoken of."""
+
+CUT_SHORT = "itself, cut short: it rejects nothing, and nothing that it writes is looked at"
+
+
+def nothing(*_: Any) -> None:
+    """Whatever is written is of no interest here."""
+
+
+def cut_short(function: Function, result: Callable[..., Any] = nothing) -> StandIn:
+    """A function that rejects nothing, and of which nothing that it writes is looked at; here it writes nothing."""
+    return StandIn(function, CUT_SHORT, lambda _: result)
 
 
 def kept(function: Function, grounds: str, result: Callable[..., Any]) -> StandIn:

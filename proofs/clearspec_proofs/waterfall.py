@@ -33,7 +33,16 @@ from clearspec.waterfall import TearUp
 from clearspec_proofs.desk import CASH, COIN, MARKET, OTHER_POOL, POOL, SECOND_MARKET, Desk
 from clearspec_proofs.hints import pick
 from clearspec_proofs.sound import given
-from clearspec_proofs.stand_ins import Function, StandIn, any_integer, any_standing, at_least_zero, opaque, standing_in
+from clearspec_proofs.stand_ins import (
+    Function,
+    StandIn,
+    any_integer,
+    any_standing,
+    at_least_zero,
+    opaque,
+    standing_in,
+    unread,
+)
 from clearspec_proofs.theorems import Strength, theorem
 from clearspec_proofs.world import same, symbolic
 
@@ -448,7 +457,7 @@ UNREAD = (
     *INITIAL,
     opaque(margin.requirements, lambda path, name: (path.fresh(name), path.fresh(name))),
     opaque(margin.collateral_price, at_least_zero),
-    StandIn(waterfall.market_weights, "read by the layers alone", lambda _: lambda *__: []),
+    opaque(waterfall.market_weights, unread),
 )
 """Margin has no part in a default, nor has the age of a price."""
 

@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 from lifted_programs import Blind
 
-from clearspec import collateral, margin, oracle, trading, waterfall
+from clearspec import collateral, liquidation, margin, oracle, settlement, trading, waterfall
 from clearspec.events import Context, require
 from clearspec.ledger import post
 from clearspec.state import State
 from clearspec_proofs import purity, store
 from clearspec_proofs.lifting.paths import executed
+from clearspec_proofs.stand_ins import CUT_SHORT, unread
 from clearspec_proofs.theorems import catalogue
 
 
@@ -30,12 +31,10 @@ def titles() -> set[str]:
     return found
 
 
-@pytest.mark.xfail(reason="some stand-ins still lack their theorem")
-def test_opaque_and_passing_functions_write_nothing_and_only_reject(titles: set[str]) -> None:
+def test_stand_ins_write_nothing_or_reject_nothing(titles: set[str]) -> None:
     assert purity.unfounded(titles) == []
 
 
-@pytest.mark.xfail(reason="some stand-ins still lack their theorem")
 def test_every_contract_rests_on_a_theorem(titles: set[str]) -> None:
     assert purity.groundless(titles, catalogue()) == []
 
@@ -248,6 +247,21 @@ def by_error(value: Any) -> int:
 @pytest.mark.parametrize("function", [by_identity, by_type, by_representation, by_pattern, by_error])
 def test_what_lifting_would_not_notice_is_found(function: Callable[..., Any]) -> None:
     assert list(purity.unnoticed(purity.text_of(function))) != []
+
+
+@pytest.mark.parametrize(
+    "function",
+    [collateral.withdraw, trading.trade, liquidation.require_able, waterfall.resolve_default, settlement.delist],
+)
+def test_what_rejects_may_not_be_cut_short(function: Callable[..., Any]) -> None:
+    assert purity.rejections(function) != []
+    assert purity.unfounded([f"{function.__module__.rpartition('.')[2]}.{function.__name__}: {CUT_SHORT}"]) != []
+
+
+def test_what_is_unread_is_not_read() -> None:
+    for reads in (bool, list, len, lambda value: value == value, lambda value: value[0], lambda value: value + 1):
+        with pytest.raises((LookupError, TypeError)):
+            reads(unread())
 
 
 def test_contracts_without_a_theorem_are_named() -> None:

@@ -153,10 +153,15 @@ LONG = Scenario(
 LESS_LONG = replace(LONG, prices=(replace(LONG.prices[0], points=LONG.prices[0].points[:5000]),))
 
 
+def minding_interrupts() -> None:
+    """What a shell starts in the background ignores interrupts, and so would its children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_stops_a_long_run_cleanly(tmp_path: Path, number: signal.Signals, code: int) -> None:
     command = [sys.executable, "-m", "clearspec_command", "run", stored(tmp_path, LONG), *asked(tmp_path)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=minding_interrupts)
     try:
         while len(names(tmp_path)) < 1 + len(OUTPUTS) and process.poll() is None:
             time.sleep(0.02)
