@@ -21,6 +21,7 @@ from clearspec_command.failures import BadInput
 from clearspec_command.outputs import Outputs
 from clearspec_proofs import store
 from clearspec_proofs.matrix import blanks, matrix_of
+from clearspec_proofs.prove_modes import SOLVERS, ask_other, emit_files, try_mutants
 from clearspec_proofs.rechecking import recheck
 from clearspec_proofs.records import Status, Verdict, entry_of
 from clearspec_proofs.reporting import document, page, print_matrix, print_table
@@ -148,18 +149,36 @@ def print_list() -> None:
 @click.option("--folder", type=click.Path(path_type=Path), help="Where proofs are stored; default: with the package.")
 @click.option("--store/--no-store", "storing", default=True, show_default=True, help="Keep what was proved.")
 @click.option("--matrix", is_flag=True, help="Print the matrix of invariants and events.")
+@click.option("--mutants", is_flag=True, help="Try the named wrong references that these theorems must refute instead.")
+@click.option(
+    "--emit", type=click.Path(path_type=Path), metavar="DIR", help="Write the obligations as SMT-LIB 2 instead."
+)
+@click.option("--solver", type=click.Choice(SOLVERS), help="Ask this solver about the obligations instead.")
 @click.option("--json", "json_file", metavar="FILE", help="Write the report as JSON; - is standard output.")
 @click.option("--html", "html_file", metavar="FILE", help="Write the report as one page.")
 def command(
     patterns: tuple[str, ...], listing: bool, jobs: int, no_cache: bool, seed: int, folder: Path | None,
-    storing: bool, matrix: bool, json_file: str | None, html_file: str | None,
+    storing: bool, matrix: bool, mutants: bool, emit: Path | None, solver: str | None, json_file: str | None,
+    html_file: str | None,
 ) -> int:  # fmt: skip
-    """Prove theorems about the reference: those whose name contains NAME, or all."""
+    """Prove theorems about the reference: those whose name contains NAME, or all.
+
+    With --mutants, --emit or --solver nothing is proved and stored: theorems are tried on wrong references, their
+    obligations written as files, or another solver asked about them.
+    """
     if listing:
         print_list()
         return 0
     solver_versions()
+    if mutants + (emit is not None) + (solver is not None) > 1:
+        raise BadInput("--mutants, --emit and --solver exclude each other")
     place, names, start = folder or store.default_folder(), chosen(patterns), time.perf_counter()
+    if mutants:
+        return try_mutants(names, jobs, json_file)
+    if emit is not None:
+        return emit_files(names, jobs, emit)
+    if solver is not None:
+        return ask_other(names, jobs, json_file)
     pairs = watched(names, min(jobs, len(names)), str(place), not no_cache, seed)
     verdicts, seconds = [verdict for verdict, _ in pairs], time.perf_counter() - start
     if storing:

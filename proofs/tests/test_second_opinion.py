@@ -66,7 +66,7 @@ def test_files_say_what_they_are(tmp_path: Path, obligations: list[Obligation]) 
 
 def test_several_theorems_are_written_side_by_side(tmp_path: Path) -> None:
     names = ["numerics.floor-is-the-greatest", "numerics.ceil-is-the-smallest"]
-    counts = emit_all(names, tmp_path, jobs=1)
+    counts = dict(emit_all(names, tmp_path, jobs=1))
     assert set(counts) == set(names)
     assert {folder.name: len(list(folder.iterdir())) for folder in tmp_path.iterdir()} == counts
 

@@ -175,12 +175,13 @@ def _emit_named(name: str, folder: str, whole: bool) -> tuple[str, int]:
     return name, emit(catalogue()[name], FilePath(folder), whole)
 
 
-def emit_all(names: Sequence[str], folder: FilePath, jobs: int, whole: bool = False) -> dict[str, int]:
-    """Write the obligations of several theorems under a folder; how many each has.
+def emit_all(names: Sequence[str], folder: FilePath, jobs: int, whole: bool = False) -> Iterator[tuple[str, int]]:
+    """Write the obligations of several theorems under a folder; gives each theorem and how many it has, as they come.
 
     Raises:
         OSError: a file cannot be written.
     """
     with ProcessPoolExecutor(max(1, jobs)) as pool:
         waiting = [pool.submit(_emit_named, name, str(folder), whole) for name in names]
-        return dict(future.result() for future in as_completed(waiting))
+        for future in as_completed(waiting):
+            yield future.result()

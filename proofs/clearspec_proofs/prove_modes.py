@@ -1,0 +1,124 @@
+"""What ``clearspec prove`` does beside proving: wrong references, SMT-LIB files, the opinion of another solver."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from clearspec_command.failures import BadInput
+from clearspec_command.outputs import Outputs
+from clearspec_proofs import mutants
+from clearspec_proofs.records import Status
+
+Found = TypeVar("Found")
+
+SOLVERS = ("cvc5",)
+"""Solvers that give a second opinion."""
+
+
+def followed(found: Iterable[Found], total: int, what: str) -> Iterator[Found]:
+    """The same, with a progress bar on standard error."""
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what, total=total)
+        for entry in found:
+            yield entry
+            bar.update(task, advance=1)
+
+
+def write_json(target: str | None, document: dict[str, Any]) -> None:
+    """Write a report where one is wanted."""
+    with Outputs() as outputs:
+        if target:
+            outputs.open(target).write((json.dumps(document, indent=1, ensure_ascii=False) + "\n").encode())
+
+
+# Wrong references
+
+
+def try_mutants(names: list[str], jobs: int, json_file: str | None) -> int:
+    """Try the named mutants that any of these theorems must refute; 1 unless all are refuted."""
+    try:
+        known = mutants.read_mutants()
+        wanted = [mutant.name for mutant in known.values() if set(mutant.theorems) & set(names)]
+        if not wanted:
+            raise BadInput("no named mutant guards these theorems")
+        results = list(followed(mutants.run_mutants(wanted, jobs), len(wanted), "wrong references"))
+    except mutants.MutantError as fault:
+        raise BadInput(str(fault)) from None
+    document = mutants.document(results)
+    write_json(json_file, document)
+    if json_file != "-":
+        show_mutants(sorted(results, key=lambda result: (result.refuted, result.mutant.name)))
+        summary = document["summary"]
+        click.echo(f"{summary['refuted']} of {summary['mutants']} wrong references refuted, {summary['trials']} trials")
+    return 0 if all(result.refuted for result in results) else 1
+
+
+def show_mutants(results: list[mutants.Judged]) -> None:
+    """A row for each mutant, with what its theorems made of it; more of those that are not refuted."""
+    table = Table(title="Wrong references", show_lines=False)
+    for heading in ("mutant", "module", "what each of its theorems made of it"):
+        table.add_column(heading, overflow="fold")
+    for result in results:
+        said = "\n".join(_said(trial) for trial in result.trials) or result.fault
+        tone = "green" if result.refuted else "bold red"
+        table.add_row(f"[{tone}]{escape(result.mutant.name)}[/]", result.mutant.module, escape(said))
+    Console().print(table)
+
+
+def _said(trial: Any) -> str:
+    """A trial in a line: the claim that fails and the smallest part of the numbers that says where."""
+    if trial.status != Status.REFUTED:
+        return f"{trial.theorem}: {trial.status.value} {trial.note}"
+    values = [f"{name} = {value}" for name, value in trial.values.items() if value not in ("0", "False")]
+    more = f", and {len(values) - 4} more" if len(values) > 4 else ""
+    return f"{trial.theorem}: {trial.claim!r} fails with {', '.join(values[:4]) or 'zeros alone'}{more}"
+
+
+# SMT-LIB
+
+
+def emit_files(names: list[str], jobs: int, folder: Path) -> int:
+    """Write every obligation of these theorems as an SMT-LIB 2 file under a folder."""
+    from clearspec_proofs.solving.emit import emit_all
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        counts = dict(followed(emit_all(names, folder, jobs), len(names), "writing"))
+    except OSError as fault:
+        raise BadInput(f"{folder}: {fault.strerror}") from None
+    click.echo(f"{sum(counts.values())} obligations of {len(counts)} theorems under {folder}")
+    return 0
+
+
+# Another solver
+
+
+def ask_other(names: list[str], jobs: int, json_file: str | None) -> int:
+    """Ask cvc5 about every obligation of these theorems; 1 if it disagrees, or does not know and no waiver says why."""
+    from clearspec_proofs.solving.second import Opinion, ask_all, document
+
+    try:
+        importlib.import_module("cvc5")
+    except ImportError:
+        raise BadInput("a second opinion needs cvc5: pip install 'clearspec[proofs]'") from None
+    results = list(followed(ask_all(names, jobs), len(names), "asking cvc5"))
+    found = document(results)
+    write_json(json_file, found)
+    if json_file != "-":
+        for result in results:
+            for digest, said in result.open.items():
+                click.echo(f"{result.theorem} {digest}: {said}")
+        counts = ", ".join(f"{found['summary'][entry.value]} {entry.value}" for entry in Opinion)
+        click.echo(f"cvc5 on {found['summary']['obligations']} obligations: {counts}")
+    return 1 if any(result.open for result in results) else 0
