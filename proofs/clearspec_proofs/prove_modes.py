@@ -12,12 +12,12 @@ import click
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 from clearspec_command.failures import BadInput
 from clearspec_command.outputs import Outputs
 from clearspec_proofs import mutants
 from clearspec_proofs.records import Status
+from clearspec_proofs.trials.refuting import Trial
 
 Found = TypeVar("Found")
 
@@ -65,24 +65,22 @@ def try_mutants(names: list[str], jobs: int, json_file: str | None) -> int:
 
 
 def show_mutants(results: list[mutants.Judged]) -> None:
-    """A row for each mutant, with what its theorems made of it; more of those that are not refuted."""
-    table = Table(title="Wrong references", show_lines=False)
-    for heading in ("mutant", "module", "what each of its theorems made of it"):
-        table.add_column(heading, overflow="fold")
+    """Each mutant with what its theorems made of it, those that are not refuted first."""
+    console = Console(highlight=False, soft_wrap=True)
     for result in results:
-        said = "\n".join(_said(trial) for trial in result.trials) or result.fault
-        tone = "green" if result.refuted else "bold red"
-        table.add_row(f"[{tone}]{escape(result.mutant.name)}[/]", result.mutant.module, escape(said))
-    Console().print(table)
+        tone, said = ("green", "refuted") if result.refuted else ("bold red", "NOT refuted")
+        console.print(f"[{tone}]{said}[/] {escape(result.mutant.name)} ({result.mutant.module}) {escape(result.fault)}")
+        for trial in result.trials:
+            console.print(f"    {escape(_said(trial))}")
 
 
-def _said(trial: Any) -> str:
-    """A trial in a line: the claim that fails and the smallest part of the numbers that says where."""
+def _said(trial: Trial) -> str:
+    """A trial in a line: the claim that fails, and the first of the numbers with which it does."""
     if trial.status != Status.REFUTED:
         return f"{trial.theorem}: {trial.status.value} {trial.note}"
     values = [f"{name} = {value}" for name, value in trial.values.items() if value not in ("0", "False")]
     more = f", and {len(values) - 4} more" if len(values) > 4 else ""
-    return f"{trial.theorem}: {trial.claim!r} fails with {', '.join(values[:4]) or 'zeros alone'}{more}"
+    return f"{trial.theorem}: {trial.claim!r} fails where {', '.join(values[:4]) or 'every number is 0'}{more}"
 
 
 # SMT-LIB
