@@ -13,10 +13,10 @@ from typing import Any
 
 from clearspec import events as ev
 from clearspec.events import Context
+from clearspec.invariants import INVARIANTS
 from clearspec.machine import apply
 from clearspec.state import Budget
 from clearspec_proofs.claims import (
-    ALWAYS,
     BY_MARKET,
     RESTS,
     Changes,
@@ -68,7 +68,7 @@ class Books(SoundWorld):
         """Claim every invariant of the state now, and begin again from it."""
         changed = self.before.changed(self.state)
         self.named |= accounts_of(changed)
-        for entry in ALWAYS:
+        for entry in INVARIANTS:
             if entry.id in but or entry.id in self.lost:
                 continue
             concerned = concerns(entry.id, self.before, self.state, changed)

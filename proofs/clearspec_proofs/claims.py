@@ -7,21 +7,18 @@ from dataclasses import fields, is_dataclass, replace
 from operator import attrgetter
 from typing import Any
 
-from clearspec import invariants as inv
 from clearspec.ledger import Kind
 from clearspec.numerics import NOTIONAL_MAX
 from clearspec.parameters import FeedParameters, MarketListing
 from clearspec.snapshot import _dangling
 from clearspec.state import Mark, Market, Position, Settlement, State
 from clearspec_proofs.lifting.terms import LeavesSubset
-from clearspec_proofs.proposed import PROPOSED
 from clearspec_proofs.stand_ins import is_good
 from clearspec_proofs.unknown import Among, Unknown, is_unknown, without_lists
 from clearspec_proofs.world import LONG_REST, REST, SHORT_REST, Tables, same, shape_of
 
 CLAIM_REST = "~claims"
 RESTS = (LONG_REST, SHORT_REST, CLAIM_REST)
-ALWAYS = (*inv.INVARIANTS, *PROPOSED)
 
 ALL: tuple[str, ...] = ("*",)
 KEYS: tuple[str, ...] = ()
@@ -55,19 +52,19 @@ READS: dict[str, dict[str, tuple[str, ...]]] = {
         "balances": ("custody", "user", *FUNDS), "marks": ("price",), "pools": ALL,
     },
     "INV-12": {"positions": ("size", "cost")},
-    "INV-13 (proposed)": {
+    "INV-13": {
         "markets": ("listing.pool", "status"), "positions": ("size", "cost"), "settlements": PAID,
         "balances": ("clearing",), "marks": ("price",), "open_interest": ALL, "pools": ALL,
     },
-    "INV-14 (proposed)": {
+    "INV-14": {
         "markets": ("listing.expiry", "listing.parameters.settlement_window", "status"),
         "settlements": ("accrued", "accrued_time"),
     },
-    "INV-15 (proposed)": {
+    "INV-15": {
         "markets": ("listing.feed",), "settlements": ("residual",), "open_interest": ALL, "feeds": ("parameters",)
     },
-    "INV-16 (proposed)": {"feeds": ("anchor", "parameters")},
-    "INV-17 (proposed)": {"markets": KEYS, "open_interest": ALL, "marks": ("price",)},
+    "INV-16": {"feeds": ("anchor", "parameters")},
+    "INV-17": {"markets": KEYS, "open_interest": ALL, "marks": ("price",)},
 }  # fmt: skip
 """Tables and fields that each invariant reads, also of records within records, and of balances the kinds; ``KEYS`` are
 those under which records stand. It is shown no other, so that one of which nothing has changed that it reads still
@@ -79,16 +76,16 @@ BY_MARKET = (
     "INV-7",
     "INV-10",
     "INV-11",
-    "INV-13 (proposed)",
-    "INV-15 (proposed)",
-    "INV-17 (proposed)",
+    "INV-13",
+    "INV-15",
+    "INV-17",
 )
 """Invariants of the sums over a market; of a bare one nothing may change that they read."""
 
 SUMS = ("INV-1", "INV-5", "INV-6", "INV-7", "INV-10", "INV-11")
 """Invariants that are asked of the whole system; the others of the touched records."""
 
-SINGLE = ("INV-2", "INV-3", "INV-4", "INV-8", "INV-9", "INV-12", "INV-16 (proposed)")
+SINGLE = ("INV-2", "INV-3", "INV-4", "INV-8", "INV-9", "INV-12", "INV-16")
 """Invariants of one record at a time, so that an unknown one may be left out: whoever wrote it kept them."""
 
 RANGED: dict[type, tuple[str, ...]] = {
@@ -104,7 +101,7 @@ def rest_or_none(table: str, key: Any, name: str) -> bool:
     if name in SUMS:
         return False
     if table == "positions" and key[0] in RESTS:
-        return name != "INV-13 (proposed)" or key[0] != CLAIM_REST
+        return name != "INV-13" or key[0] != CLAIM_REST
     return table == "balances" and REST in key
 
 

@@ -25,6 +25,7 @@ from clearspec import (
 )
 from clearspec import events as ev
 from clearspec import parameters as par
+from clearspec.invariants import INVARIANTS
 from clearspec.ledger import Kind, balance, house, post, user
 from clearspec.numerics import (
     AMOUNT_MAX,
@@ -40,7 +41,7 @@ from clearspec.numerics import (
 from clearspec.parameters import Layer, MarketKind
 from clearspec.state import Budget, Feed, Position, State
 from clearspec_proofs.books import Books, Known
-from clearspec_proofs.claims import ALWAYS, OWED, envelope, losses_grown, view
+from clearspec_proofs.claims import OWED, envelope, losses_grown, view
 from clearspec_proofs.sound import (
     ANY_TIME,
     BEFORE,
@@ -80,8 +81,8 @@ from clearspec_proofs.unknown import Unknown
 from clearspec_proofs.world import CASH, COIN, FEED, MARKET, POOL, same, shape_of, symbolic
 
 ALL = tuple(f"INV-{number}" for number in range(1, 13))
-EVERY = tuple(entry.id for entry in ALWAYS)
-SIZES = ("INV-9", "INV-15 (proposed)")
+EVERY = tuple(entry.id for entry in INVARIANTS)
+SIZES = ("INV-9", "INV-15")
 """What a novation keeps only together with the caps of a trade, or where one side reduces its position."""
 
 STANDING = opaque(margin.standing, any_standing)
@@ -1387,7 +1388,7 @@ def last_share(path: Any) -> StandIn:
 def claim_world(world: SoundWorld) -> None:
     """Suppose the invariants of which a world is free, and claim what is otherwise built in."""
     path = world.path
-    for entry in ALWAYS[::-1]:
+    for entry in INVARIANTS[::-1]:
         if world.is_free(entry.id.partition(" ")[0]):
             seen = view(path, world.state, entry.id)
             path.assume(lambda entry=entry, seen=seen: entry.holds(seen), "range (an invariant)")  # type: ignore[misc]
@@ -1450,8 +1451,8 @@ def time_passes(path: Any) -> Any:
     given(path, later >= world.state.time, "range")
     world.state.time = later
     path.mark("later")
-    for entry in ALWAYS:
-        if entry.id == "INV-14 (proposed)":
+    for entry in INVARIANTS:
+        if entry.id == "INV-14":
             seen = view(path, world.state, entry.id)
             path.claim(entry.id, lambda entry=entry, seen=seen: entry.holds(seen))  # type: ignore[misc]
     return later

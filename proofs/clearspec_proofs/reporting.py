@@ -67,7 +67,7 @@ def print_failure(verdict: Verdict, console: Console) -> None:
 
 def print_matrix(cells: Matrix, console: Console) -> None:
     """Invariants and events; a blank cell is one that no theorem fills."""
-    table = Table(title="Which events are proved to keep which invariants (INV-1 to INV-12)", padding=(0, 0))
+    table = Table(title="Which events are proved to keep which invariants (INV-1 to INV-17)", padding=(0, 0))
     for heading in ("event", *(column.removeprefix("INV-") for column in COLUMNS)):
         table.add_column(heading, no_wrap=True, justify="left" if heading == "event" else "center")
     for event, row in cells.items():

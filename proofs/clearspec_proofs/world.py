@@ -9,14 +9,12 @@ account per (asset, pool) stands for all balances that the event does not touch.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, fields, is_dataclass, replace
 from enum import Enum
 from functools import cache
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 from clearspec import events as ev
-from clearspec import invariants as inv
 from clearspec.fields import Bounds
 from clearspec.ledger import Kind, clearing, house, user
 from clearspec.machine import apply
@@ -31,7 +29,7 @@ from clearspec.parameters import (
 )
 from clearspec.state import Account, Budget, Feed, Funding, Mark, Market, Position, Post, Settlement, State
 from clearspec_proofs.lifting.terms import Term
-from clearspec_proofs.stand_ins import StandIn, is_good, standing_in
+from clearspec_proofs.stand_ins import StandIn, standing_in
 
 POOL, OTHER_POOL = "P", "Q"
 CASH, COIN = "USD", "ETH"
@@ -260,40 +258,6 @@ class World:
         record = self.state.accounts[account]
         self.state.accounts.put(account, replace(record, markets=(*record.markets, market)))
 
-    # Invariants
-
-    def _seen(self, state: State, name: str) -> State:
-        """What an invariant is asked of: sums of the whole system, all else of what the event touches."""
-        if name in WHOLE:
-            return state
-        touched = State()
-        for table, mine in zip(state.tables, touched.tables, strict=True):
-            for key, record in table.items():
-                rest = isinstance(key, tuple) and (REST in key or key[0] in (LONG_REST, SHORT_REST))
-                known = table.name == "positions" and name == "INV-12" and is_good(self.path, record)
-                if not rest and not known:
-                    dict.__setitem__(mine, key, record)
-        return touched
-
-    def invariants(self, state: State) -> list[tuple[str, Callable[[], bool]]]:
-        """Every invariant by its id, each as it is asked of a state of this world."""
-        return [
-            (entry.id, lambda entry=entry: entry.holds(self._seen(state, entry.id)))  # type: ignore[misc]
-            for entry in inv.INVARIANTS
-        ]
-
-    def assume_invariants(self, *ids: str, state: State | None = None) -> None:
-        """Suppose that the invariants hold, all or those named; now, or in an earlier state."""
-        for name, holds in self.invariants(state or self.state):
-            if not ids or name in ids:
-                self.path.assume(holds, name)
-
-    def claim_invariants(self, *ids: str) -> None:
-        """Claim that the invariants hold, all or those named."""
-        for name, holds in self.invariants(self.state):
-            if not ids or name in ids:
-                self.path.claim(name, holds)
-
     # Events
 
     def action(self, kind: type, **given: Any) -> Any:
@@ -324,39 +288,3 @@ class World:
         time = self.path.atom("time", 0, 2**40)
         self.path.assume(lambda: time >= self.state.time, "time")
         return ev.Context(self.state, time, "actor")
-
-    def call_keeps_invariants(self, call: Callable[[], Any], *stand_ins: StandIn, but: tuple[str, ...] = ()) -> Any:
-        """Call a part of a transition on a state that satisfies the invariants; they must hold afterwards.
-
-        ``but`` names those that the transition itself has to see to.
-        """
-        self.state.commit()
-        self.before = Tables.of(self.state)
-        with standing_in(self.path, *stand_ins):
-            result = call()
-        self.path.mark("done")
-        self._kept(tuple(entry.id for entry in inv.INVARIANTS if entry.id not in but))
-        return result
-
-    def keeps_invariants(self, action: Any, *stand_ins: StandIn) -> ev.Receipt:
-        """Apply an event to a state that satisfies the invariants; if it is accepted, they must hold afterwards.
-
-        They are supposed of the state before only once the event is accepted, which says the same with fewer paths.
-        """
-        receipt = self.apply(action, *stand_ins)
-        if receipt.reason is None:
-            self._kept(tuple(entry.id for entry in inv.INVARIANTS))
-        return receipt
-
-    def _kept(self, ids: tuple[str, ...]) -> None:
-        """Suppose invariants of the state before, and claim them of the state now; of one and the same they hold."""
-        if self.before.changed(self.state):
-            self.assume_invariants(*ids, state=self.before.state())
-            self.claim_invariants(*ids)
-        else:
-            for name in ids:
-                self.path.claim(name, lambda: True)
-
-
-WHOLE = ("INV-1", "INV-5", "INV-6", "INV-7", "INV-11")
-"""Invariants that take sums over the whole system; the others speak of one record at a time."""

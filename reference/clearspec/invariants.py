@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 from clearspec.funding import funding_owed, haircut_owed
 from clearspec.ledger import Kind, balance, clearing
-from clearspec.numerics import INDEX_MAX, PRICE_MAX, SCALE, SIZE_MAX
+from clearspec.numerics import INDEX_MAX, NOTIONAL_MAX, PRICE_MAX, SCALE, SIZE_MAX
 from clearspec.rules import rule
-from clearspec.state import Market, MarketStatus, Position, State
+from clearspec.state import Market, MarketStatus, Position, Settlement, State
 
 Check = Callable[[State], bool]
 
@@ -214,3 +214,94 @@ def _cost_in_bounds(position: Position) -> bool:
     if position.size < 0:
         return position.size * PRICE_MAX <= position.cost <= 0
     return position.cost <= 0
+
+
+@invariant("INV-13", "What final settlement owes is what settled positions claim, and its figures fit its phase.")
+def settlement_in_order(state: State) -> bool:
+    """Nothing is settled before the price is fixed, nothing paid before every position is settled."""
+    return all(_claims_due(state, market) and _phase_fits(state, market, record) for market, record in _markets(state))
+
+
+def _claims_due(state: State, market: str) -> bool:
+    settlement = state.settlements[market]
+    claims = sum(-position.cost for position in market_positions(state, market) if position.size == 0)
+    return claims == settlement.claims - settlement.claimed
+
+
+def _phase_fits(state: State, market: str, record: Market) -> bool:
+    settlement = state.settlements[market]
+    if record.status == MarketStatus.CLOSED:
+        return True
+    if record.status != MarketStatus.SETTLING:
+        return _not_begun(settlement)
+    if settlement.price != state.marks[market].price or settlement.price < 1:
+        return False
+    if settlement.collected:
+        return _paying_in_order(state, market, record, settlement)
+    lots_left = state.open_interest[market] != 0 or settlement.residual != 0
+    nothing_paid = settlement.claimed == 0 and settlement.pot == 0
+    return lots_left and nothing_paid and settlement.claims >= 0 and settlement.shortfall >= 0
+
+
+def _not_begun(settlement: Settlement) -> bool:
+    figures = (settlement.price, settlement.residual, settlement.shortfall, settlement.pot)
+    due = (settlement.claims, settlement.claimed)
+    return all(figure == 0 for figure in (*figures, *due)) and not settlement.collected
+
+
+def _paying_in_order(state: State, market: str, record: Market, settlement: Settlement) -> bool:
+    """Everything is settled, and of the pot is gone what the claims paid so far come to, rounded down."""
+    if state.open_interest[market] != 0 or settlement.residual != 0:
+        return False
+    pool = state.pools[record.listing.pool]
+    paid = settlement.pot - balance(state, clearing(pool.settlement_asset, pool.pool, market))
+    share, claims = settlement.pot * settlement.claimed, settlement.claims
+    in_range = 0 <= settlement.claimed < claims and 0 <= settlement.pot <= claims
+    return in_range and paid * claims <= share < (paid + 1) * claims
+
+
+@invariant("INV-14", "A settlement TWAP has accrued at most the highest price for each second of its window gone by.")
+def twap_within_prices(state: State) -> bool:
+    """So the price at which a market settles is a price."""
+    return all(_twap_in_bounds(state, market, record) for market, record in _markets(state))
+
+
+def _twap_in_bounds(state: State, market: str, record: Market) -> bool:
+    if record.status in (MarketStatus.SETTLING, MarketStatus.CLOSED):
+        return True
+    settlement, expiry = state.settlements[market], record.listing.expiry
+    start = expiry - record.listing.parameters.settlement_window
+    if expiry != 0 and start < 0:
+        return False
+    if settlement.accrued_time == 0:
+        return settlement.accrued == 0
+    if expiry == 0 or not start < settlement.accrued_time <= expiry or settlement.accrued_time > state.time:
+        return False
+    return 0 <= settlement.accrued <= PRICE_MAX * (settlement.accrued_time - start)
+
+
+@invariant(
+    "INV-15", "The long lots of a market and its short lots are each within the bounds of a size and a notional."
+)
+def sides_bounded(state: State) -> bool:
+    """Sums over a side stay within 128 bits, however many positions it has; settled positions have left theirs."""
+    return all(_sides_in_bounds(state, market, record) for market, record in _markets(state))
+
+
+def _sides_in_bounds(state: State, market: str, record: Market) -> bool:
+    longs = state.open_interest[market]
+    top = state.feeds[record.listing.feed].parameters.max_price
+    sides = (longs, longs + state.settlements[market].residual)
+    return all(0 <= lots <= SIZE_MAX and lots * top <= NOTIONAL_MAX for lots in sides)
+
+
+@invariant("INV-16", "The anchor of a feed is at most its highest price.")
+def anchors_within_caps(state: State) -> bool:
+    """The index of the next step is banded around it."""
+    return all(0 <= feed.anchor <= feed.parameters.max_price for feed in state.feeds.values())
+
+
+@invariant("INV-17", "A market in which lots are open has had a price.")
+def open_lots_have_marks(state: State) -> bool:
+    """No lot is worth nothing because its market never had a mark."""
+    return all(state.open_interest[market] == 0 or state.marks[market].price >= 1 for market, _ in _markets(state))
