@@ -67,7 +67,18 @@ class Judged:
         }
 
 
-HISTORICAL: dict[str, str] = {}
+HISTORICAL: dict[str, str] = {
+    "requirement rounded in the user's favour": "requirement-rounded-in-the-users-favour",
+    "funding rounded per position instead of once": "funding-rounded-per-position",
+    "a remainder without owner": "remainder-without-an-owner",
+    "collateral moved before the insurance payment": "collateral-moved-before-the-insurance-payment",
+    "one pool shared by isolated markets": "one-pool-shared-by-isolated-markets",
+    "unrealised profit withdrawable past the margin": "unrealised-profit-withdrawable",
+    "auto-deleveraging rank with the wrong sign for shorts": "rank-of-shorts-with-the-wrong-sign",
+    "a ceil that adds one to exact divisions": "div-ceil-adds-one-to-exact-divisions",
+    "liquidation exit buffer of zero": "exit-buffer-of-zero",
+    "funding cap per interval with a changeable interval": "funding-cap-applied-per-interval",
+}
 """Mistakes that clearinghouses made, by what they were; each with the mutant that repeats it."""
 
 

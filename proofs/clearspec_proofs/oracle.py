@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from clearspec import events as ev
@@ -85,7 +85,7 @@ def posted(path: Any, count: int, faulty: tuple[int, ...], **given: Any) -> tupl
             above = path.atom(f"above{number}", 0)
             path.assume(lambda above=above: above <= spread, "range of an honest price")
             price = low + above
-        state.posts.put((FEED, f"s{number}"), Post(price, 0, 0))
+        state.posts.put((FEED, f"s{number}"), Post(price, 0, path.atom(f"time{number}", 0, TIME_MAX)))
     return ev.Context(state, path.atom("time", 0, TIME_MAX), "s0"), feed, low, low + spread
 
 
@@ -317,7 +317,9 @@ def mark_within_band(path: Any) -> Any:
     price = mark_price(index, basis_sum, parameters, cap)
     path.claim("a price", lambda: 1 <= price <= cap)
     path.claim("within its band", lambda: abs(price - index) * SCALE <= index * parameters.band)
-    basis = div_floor(basis_sum, parameters.window)
+    basis, more = div_floor(basis_sum, parameters.window), basis_sum + path.atom("more", 0)
+    path.claim("lemma: more basis", lambda: basis <= div_floor(more, parameters.window))
+    path.claim("more basis never lowers it", lambda: price <= mark_price(index, more, parameters, cap))
     width = mul_floor(index, parameters.band)
     if -width <= basis <= width and 1 <= index + basis <= cap:
         path.claim("index and basis", lambda: price == index + basis)
@@ -514,25 +516,56 @@ def basis_fades(path: Any) -> Any:
     return faded
 
 
-def settling_soon(path: Any) -> tuple[ev.Context, Feed, Any, Any]:
-    """A market with an expiry whose window has been accrued so far between two prices, which come last."""
+@dataclass(frozen=True, slots=True)
+class Accruing:
+    """A market in its settlement window or before it: the moment, the feed as it moves now, what held until now.
+
+    ``since`` is the time up to which has been accrued, the window's start before the first accrual; ``past`` the price
+    that counts from then on, ``low`` and ``high`` those between which all lie.
+    """
+
+    ctx: ev.Context
+    feed: Feed
+    since: Any
+    past: Any
+    low: Any
+    high: Any
+
+    @property
+    def listing(self) -> MarketListing:
+        """The listing of its market."""
+        return self.ctx.state.markets[MARKET].listing
+
+    @property
+    def start(self) -> Any:
+        """Start of its window."""
+        return self.listing.expiry - self.listing.parameters.settlement_window
+
+
+def accruing(path: Any) -> Accruing:
+    """A market of which something has been accrued, or nothing yet, with a price so far or without."""
     low, spread = path.atom("low", 1, PRICE_MAX), path.atom("spread", 0, PRICE_MAX)
     listing = listing_of(path, path.atom("expiry", 1, 2 * TIME_MAX))
-    start = listing.expiry - listing.parameters.settlement_window
-    held, index = (path.atom(name, 1, PRICE_MAX) for name in ("held", "index"))
-    path.assume(lambda: low <= held <= low + spread and low <= index <= low + spread, "range of prices")
-    covered = accrued = 0
-    if path.choice("accrued before", True, False) == True:  # noqa: E712
+    start, index = listing.expiry - listing.parameters.settlement_window, path.atom("index", 1, PRICE_MAX)
+    path.assume(lambda: low <= index <= low + spread, "range of prices")
+    covered = accrued = held = written = 0
+    begun = path.choice("so far", "accrued", "a price", "no price")
+    if begun != "no price":
+        held = path.atom("held", 1, PRICE_MAX)
+        path.assume(lambda: low <= held <= low + spread, "range of prices")
+    if begun == "accrued":
         covered, accrued = path.atom("covered", 1), path.atom("accrued")
         path.assume(lambda: covered * low <= accrued <= covered * (low + spread), "accrued so far")
+        written = start + covered
     since, time = start + covered, path.atom("time", 0, 2 * TIME_MAX)
-    path.assume(lambda: since <= time and since <= listing.expiry, "time")
-    state, parameters = State(), feed_of(path)
+    path.assume(lambda: since <= time and since <= listing.expiry and start >= 0, "time")
+    state = State()
     state.markets.put(MARKET, Market(listing, MarketStatus.ACTIVE, listing.parameters, 0, 0))
-    state.settlements.put(MARKET, Settlement(accrued, since, 0, 0, 0, 0, 0, 0, False))
-    feed = Feed(parameters, (MARKET,), held, 0, held, 0)
+    state.settlements.put(MARKET, Settlement(accrued, written, 0, 0, 0, 0, 0, 0, False))
+    feed = Feed(feed_of(path), (MARKET,), held, 0, held, 0)
     state.feeds.put(FEED, feed)
-    return ev.Context(state, time, "s0"), replace(feed, index=index), low, low + spread
+    moved, past = replace(feed, index=index), index if begun == "no price" else held
+    return Accruing(ev.Context(state, time, "s0"), moved, since, past, low, low + spread)
 
 
 @theorem(
@@ -544,31 +577,57 @@ def settling_soon(path: Any) -> tuple[ev.Context, Feed, Any, Any]:
 )
 def twap_between_prices(path: Any) -> Any:
     """The step of an induction over the updates of a window: what it supposes of the state it leaves behind."""
-    ctx, feed, low, high = settling_soon(path)
-    settlement, listing = ctx.state.settlements[MARKET], ctx.state.markets[MARKET].listing
-    start, held = listing.expiry - listing.parameters.settlement_window, ctx.state.feeds[FEED].index
-    if ctx.time > start:
+    case = accruing(path)
+    ctx, listing, index_now = case.ctx, case.listing, case.feed.index
+    before = ctx.state.settlements[MARKET]
+    if ctx.time > case.start:
         now = min(ctx.time, listing.expiry)
-        for seconds, price in ((now - settlement.accrued_time, held), (listing.expiry - now, feed.index)):
-            path.claim("a time at the lowest", lambda time=seconds, price=price: time * low <= time * price)
-            path.claim("a time at the highest", lambda time=seconds, price=price: time * price <= time * high)
-    index = accrued_index(ctx, MARKET, feed)
+        for seconds, price in ((now - case.since, case.past), (listing.expiry - now, index_now)):
+            path.claim("a time at the lowest", lambda time=seconds, price=price: time * case.low <= time * price)
+            path.claim("a time at the highest", lambda time=seconds, price=price: time * price <= time * case.high)
+    index = accrued_index(ctx, MARKET, case.feed)
     after = ctx.state.settlements[MARKET]
-    if ctx.time <= start:
-        path.claim("the index", lambda: index == feed.index and after is settlement)
+    if ctx.time <= case.start:
+        path.claim("the index", lambda: index == index_now and after is before)
         path.mark("before")
         return index
-    covered = after.accrued_time - start
+    covered = after.accrued_time - case.start
     path.claim("covered", lambda: after.accrued_time == min(ctx.time, listing.expiry))
-    path.claim("accrued at the least", lambda: covered * low <= after.accrued)
-    path.claim("accrued at the most", lambda: after.accrued <= covered * high)
-    total = after.accrued + feed.index * (listing.expiry - after.accrued_time)
+    path.claim("accrued at the least", lambda: covered * case.low <= after.accrued)
+    path.claim("accrued at the most", lambda: after.accrued <= covered * case.high)
+    total = after.accrued + index_now * (listing.expiry - after.accrued_time)
     window = listing.parameters.settlement_window
     path.claim("rounded down", lambda: index * window <= total < (index + 1) * window)
-    path.claim("at least the lowest", lambda: low <= index)
-    path.claim("at most the highest", lambda: index <= high)
+    path.claim("at least the lowest", lambda: case.low <= index)
+    path.claim("at most the highest", lambda: index <= case.high)
     path.mark("inside")
     return index
+
+
+@theorem(
+    "a-price-counts-from-when-it-came",
+    "Inside the settlement window the price that held counts for each second since the last accrual or the window's "
+    "start, and the price that comes now for none of them; the first price of all counts for the time before it. After "
+    "expiry no second counts.",
+    "SETTLE-2",
+    marks=("held", "first", "after expiry"),
+)
+def price_counts_from_when_it_came(path: Any) -> Any:
+    """So that a post cannot change what has passed: the last one before expiry weighs its own seconds."""
+    case = accruing(path)
+    ctx, expiry = case.ctx, case.listing.expiry
+    path.assume(lambda: ctx.time > case.start, "inside the window")
+    before = ctx.state.settlements[MARKET]
+    accrued_index(ctx, MARKET, case.feed)
+    after = ctx.state.settlements[MARKET]
+    now = min(ctx.time, expiry)
+    path.claim("its seconds", lambda: after.accrued - before.accrued == case.past * (now - case.since))
+    path.mark("first" if ctx.state.feeds[FEED].index == 0 else "held")
+    if ctx.time >= expiry:
+        path.mark("after expiry")
+        accrued_index(ev.Context(ctx.state, ctx.time + path.atom("wait", 0), "s0"), MARKET, case.feed)
+        path.claim("no second counts twice", lambda: ctx.state.settlements[MARKET].accrued == after.accrued)
+    return after.accrued
 
 
 def marked(path: Any, **given: Any) -> tuple[World, ev.Context]:
