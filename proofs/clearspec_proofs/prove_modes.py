@@ -109,7 +109,7 @@ def ask_other(names: list[str], jobs: int, json_file: str | None) -> int:
     try:
         importlib.import_module("cvc5")
     except ImportError:
-        raise BadInput("a second opinion needs cvc5: pip install 'clearspec[proofs]'") from None
+        raise BadInput("a second opinion needs cvc5: pip install 'clearspec[second-opinion]'") from None
     results = list(followed(ask_all(names, jobs), len(names), "asking cvc5"))
     found = document(results)
     write_json(json_file, found)

@@ -25,7 +25,7 @@ from clearspec_proofs.lifting.paths import Discarded, Ended, Failed, Guide, exec
 from clearspec_proofs.lifting.polynomials import evaluate
 from clearspec_proofs.lifting.terms import Choice, Condition, Term
 from clearspec_proofs.proving import chosen
-from clearspec_proofs.solving.search import Budget, solver_for
+from clearspec_proofs.solving.search import Asking, Budget, solver_for
 from clearspec_proofs.solving.smtlib import Script, power_term
 from clearspec_proofs.theorems import Theorem
 
@@ -125,7 +125,7 @@ def answer(end: Ended, budget: Budget) -> tuple[str, dict[str, int]]:
         script.hypothesis(entry, number, power_term)
     for polynomial in path.bounds.apart():
         script.assertion(f"(not (= {power_term(polynomial, script)} 0))")
-    solver = solver_for(script, budget.nonlinear, budget.seed)
+    solver = solver_for(Asking(budget), script, budget.nonlinear)
     said = str(solver.check())
     if said != "sat":
         return said, {}

@@ -47,12 +47,21 @@ def opposite_of(polynomial: Polynomial) -> Polynomial:
     return add(negate(polynomial), constant(1), -1)
 
 
-def solver_for(script: Script, limit: int, seed: int, logic: str | None = None) -> Any:
+@dataclass(slots=True)
+class Asking:
+    """Z3 with its limits, of its own: what others were asked before does not change what it answers."""
+
+    budget: Budget
+    context: Any = field(default_factory=z3.Context)
+
+
+def solver_for(asking: Asking, script: Script, limit: int, logic: str | None = None) -> Any:
     """A solver that has read a script."""
-    solver = z3.SolverFor(logic) if logic else z3.Solver()
+    context = asking.context
+    solver = z3.SolverFor(logic, ctx=context) if logic else z3.Solver(ctx=context)
     solver.set("rlimit", limit)
-    solver.set("random_seed", seed)
-    for formula, mark in zip(z3.parse_smt2_string(script.text()), script.marks, strict=True):
+    solver.set("random_seed", asking.budget.seed)
+    for formula, mark in zip(z3.parse_smt2_string(script.text(), ctx=context), script.marks, strict=True):
         if mark is None:
             solver.add(formula)
         else:
@@ -60,9 +69,9 @@ def solver_for(script: Script, limit: int, seed: int, logic: str | None = None) 
     return solver
 
 
-def named_core(script: Script, limit: int, seed: int, logic: str | None = None) -> list[int] | None:
+def named_core(asking: Asking, script: Script, limit: int, logic: str | None = None) -> list[int] | None:
     """Numbers of the named assertions that contradict each other; ``None``: not found."""
-    solver = solver_for(script, limit, seed, logic)
+    solver = solver_for(asking, script, limit, logic)
     if solver.check() != z3.unsat:
         return None
     return sorted(int(str(mark)[1:]) for mark in solver.unsat_core())
@@ -73,7 +82,7 @@ def rational(value: Any) -> Fraction:
     return Fraction(value.numerator_as_long(), value.denominator_as_long())
 
 
-def multipliers(columns: Sequence[tuple[Polynomial, bool]], limit: int, seed: int) -> list[Fraction] | None:
+def multipliers(asking: Asking, columns: Sequence[tuple[Polynomial, bool]]) -> list[Fraction] | None:
     """Multipliers of polynomials that sum to -1; those of a column with ``True`` may have either sign."""
     rows: dict[Monomial, list[tuple[int, int]]] = {ONE: []}
     for number, (polynomial, _) in enumerate(columns):
@@ -87,7 +96,7 @@ def multipliers(columns: Sequence[tuple[Polynomial, bool]], limit: int, seed: in
     for monomial, parts in rows.items():
         row: Polynomial = {(f"x{number}",): coefficient for number, coefficient in parts}
         script.assertion(f"(= {linear_term(row, script, plain=True)} {'(- 1.0)' if monomial == ONE else '0.0'})")
-    solver = solver_for(script, limit, seed, "QF_LRA")
+    solver = solver_for(asking, script, asking.budget.products, "QF_LRA")
     if solver.check() != z3.sat:
         return None
     model = solver.model()
@@ -113,10 +122,10 @@ def assembled(columns: Sequence[Column], values: Sequence[Fraction], constant_pa
     return Certificate(tuple(products), tuple(multiples))
 
 
-def combined(columns: Sequence[Column], budget: Budget) -> Certificate | None:
+def combined(asking: Asking, columns: Sequence[Column]) -> Certificate | None:
     """A certificate that uses these products and multiples, if there is one."""
     rows = [(polynomial, isinstance(part, Multiple)) for part, polynomial in columns]
-    values = multipliers([*rows, ({ONE: 1}, False)], budget.products, budget.seed)
+    values = multipliers(asking, [*rows, ({ONE: 1}, False)])
     return None if values is None else assembled(columns, values[:-1], values[-1])
 
 
@@ -187,6 +196,12 @@ class Searching:
     _path: Path | None = None
     _linear: Linear = field(default_factory=Linear)
     _fruitless: set[int] = field(default_factory=set)
+    _z3: Asking | None = None
+
+    def _asking(self) -> Asking:
+        if self._z3 is None:
+            self._z3 = Asking(self.budget)
+        return self._z3
 
     def advise(self, path: Path, polynomial: Polynomial) -> Forced | None:
         """Look for a contradiction with the one outcome, then with the other."""
@@ -260,7 +275,7 @@ class Searching:
         for number in [*chosen, len(path.hypotheses)]:
             script.hypothesis(against[number], number, linear_term)
         self.asked += 1
-        core = named_core(script, self.budget.linear, self.budget.seed, "QF_LRA")
+        core = named_core(self._asking(), script, self.budget.linear, "QF_LRA")
         if core is None:
             self._fruitless.add(key)
             return None
@@ -272,7 +287,7 @@ class Searching:
         """A certificate with products of the chosen hypotheses."""
         numbers = list(chosen)
         columns = product_columns(against, numbers, degree) + multiple_columns(against, numbers, degree)
-        return self._checked(against, combined(columns, self.budget), outcome)
+        return self._checked(against, combined(self._asking(), columns), outcome)
 
     def _by_products(self, path: Path, opposite: Polynomial, outcome: bool, start: int | None = None) -> Forced | None:
         """A contradiction that needs products of hypotheses near to the question, or to the one named."""
@@ -297,7 +312,7 @@ class Searching:
         for number in chosen:
             script.hypothesis(against[number], number, power_term)
         self.asked += 1
-        return named_core(script, self.budget.nonlinear, self.budget.seed)
+        return named_core(self._asking(), script, self.budget.nonlinear)
 
 
 def model_of(path: Path, budget: Budget) -> dict[str, int] | None:
@@ -309,7 +324,7 @@ def model_of(path: Path, budget: Budget) -> dict[str, int] | None:
         script.hypothesis(entry, number, power_term)
     for polynomial in path.bounds.apart():
         script.assertion(f"(not (= {power_term(polynomial, script)} 0))")
-    solver = solver_for(script, budget.nonlinear * 4, budget.seed)
+    solver = solver_for(Asking(budget), script, budget.nonlinear * 4)
     if solver.check() != z3.sat:
         return None
     model = solver.model()
