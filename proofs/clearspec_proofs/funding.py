@@ -163,9 +163,9 @@ def carry_stays_below_the_divisor(path: Any) -> Any:
 
 @theorem(
     "a-rate-stays-within-the-cap",
-    "The rate lies within -cap .. cap, never falls when the premium rises, and where the cap does not bind is premium "
-    "plus interest; in the clamped form it is the interest while the premium is within the damper of it, else a damper "
-    "nearer to it than the premium.",
+    "The rate lies within -cap .. cap and never falls when the premium rises. It is premium plus interest, moved into "
+    "that range; in the clamped form the interest while the premium is within the damper of it, else a damper nearer "
+    "to it than the premium, moved into that range too.",
     "FUND-3",
     marks=("added", "interest", "damped"),
 )
@@ -176,17 +176,19 @@ def rate_within_the_cap(path: Any) -> Any:
     path.claim("within the cap", lambda: -cap <= rate <= cap)
     higher = funding_rate(premium + path.atom("more", 0), parameters)
     path.claim("monotone", lambda: higher >= rate)
-    if not -cap < rate < cap:
-        return rate
     if parameters.interest_form == InterestForm.ADDED:
-        path.claim("premium and interest", lambda: rate == premium + parameters.interest)
         path.mark("added")
+        free = premium + parameters.interest
     elif -damper <= parameters.interest - premium <= damper:
-        path.claim("the interest", lambda: rate == parameters.interest)
         path.mark("interest")
+        free = parameters.interest
     else:
-        path.claim("a damper nearer", lambda: rate == premium + (damper if premium < parameters.interest else -damper))
         path.mark("damped")
+        free = premium + (damper if premium < parameters.interest else -damper)
+    if -cap <= free <= cap:
+        path.claim("where the cap does not bind", lambda: rate == free)
+    else:
+        path.claim("where it binds", lambda: rate == (cap if free > cap else -cap))
     return rate
 
 

@@ -912,6 +912,12 @@ def borne(path: Any, amount: Any, most: Any) -> None:
     path.claim("bears no more than it is asked for", lambda: amount <= most)
 
 
+def received(world: Books, account: str) -> Any:
+    """By how much an account's settlement balance has risen since the world was last looked at."""
+    key = user(CASH, POOL, account)
+    return world.state.balances.get(key, 0) - world.before.tables["balances"].get(key, 0)
+
+
 def claim_moved(world: Books, account: str, amount: Any, *kinds: Kind) -> None:
     """Money came from these funds of the pool to an account, and nothing else moved."""
     path, before, now = world.path, world.before.tables["balances"], world.state.balances
@@ -1028,10 +1034,10 @@ def insurance_drawn(world: Books) -> StandIn:
 
 
 @inductive(
-    "charge_tear_ups", "Charging tear-ups keeps every invariant and charges no more than is asked for.", mark="done"
+    "charge_tear_ups", "Charging tear-ups keeps every invariant and reports no more than is asked for.", mark="done"
 )
 def charge_tear_ups(path: Any) -> Any:
-    """Two of any number, whatever their shares."""
+    """Two of any number, whatever their shares; that these sum to it ``waterfall.tear-up-shares-within-rooms`` says."""
     world = holders(path, "A", "B", "C")
     torn, deficit = [waterfall.TearUp(name, path.atom(f"value {name}", 0)) for name in "BC"], path.atom("deficit", 0)
 
@@ -1053,6 +1059,7 @@ def haircut_gains(path: Any) -> Any:
     def call() -> Any:
         amount = waterfall.haircut_gains(world.moment(), "A", MARKET, share)
         borne(path, amount, share)
+        path.claim("the account receives it", lambda: received(world, "A") == amount)
         return amount
 
     return world.call(call, names=("A",))
@@ -1474,11 +1481,38 @@ def rise(before: Any, after: Any) -> Any:
     return deficit(after) - deficit(before)
 
 
-def worth_at_mark(state: State, account: str) -> Any:
+def worth_at_mark(state: State, account: str, market: str = MARKET) -> Any:
     """Worth of an account's position at mark, a claim whole."""
-    position, of, price = state.positions[account, MARKET], state.fundings[MARKET], state.marks[MARKET].price
+    position, of, price = state.positions[account, market], state.fundings[market], state.marks[market].price
     owed = funding.funding_owed(position, of.index) + funding.haircut_owed(position, of)
     return notional(position.size, price) - position.cost - owed
+
+
+def cash_of(state: State, account: str) -> Any:
+    """Settlement balance of an account."""
+    return balance(state, user(CASH, POOL, account))
+
+
+def collateral_of(state: State, account: str) -> Any:
+    """Worth of an account's collateral at index."""
+    terms = state.pools[POOL].collateral
+    held = ((balance(state, user(entry.asset, POOL, account)), entry) for entry in terms)
+    return sum(margin.index_value(amount, state.feeds[entry.feed].index, entry.unit) for amount, entry in held)
+
+
+def worth_of(state: State, account: str) -> Any:
+    """All that an account has less what it owes, read off its balances and positions, claims whole."""
+    markets = state.accounts[account].markets
+    positions = sum(worth_at_mark(state, account, market) for market in markets)
+    return cash_of(state, account) + collateral_of(state, account) + positions
+
+
+def deficits_grown(world: Books) -> dict[str, Any]:
+    """By how much the deficit of each account has grown, where all is there to be read off."""
+    before, after = world.start.state(), world.state
+    return {
+        name: rise(worth_of(before, name), worth_of(after, name)) for name in before.accounts if name in after.accounts
+    }
 
 
 @inductive(
@@ -1563,13 +1597,22 @@ class Fates:
         """Of an accepted event: whoever's worth may have fallen is not in default, and no named loss has grown."""
         if receipt.reason is not None:
             return
-        world, before = self.world, self.world.start.tables["balances"]
+        world = self.world
+        if world.explicit:
+            deficits = deficits_grown(world)
+            world.path.claim("no deficit grows", lambda: all(grown <= 0 for grown in deficits.values()))
+        else:
+            self._judge(world.start.tables["balances"])
+        grown = losses_grown(world.start, world.state)
+        world.path.claim("no named loss grows", lambda: grown <= 0)
+
+    def _judge(self, before: Any) -> None:
+        """Claim that every account that pays, or whose worth has fallen elsewhere, was tested since."""
+        world = self.world
         for key, amount in world.state.balances.items():
             if key[2] == Kind.USER.value and not same(amount, before.get(key)) and not amount >= before.get(key, 0):
                 self.fallen.add(key[3])
         world.path.claim("nobody whose worth may have fallen is in default", lambda: self.fallen <= self.tested)
-        grown = losses_grown(world.start, world.state)
-        world.path.claim("no named loss grows", lambda: grown <= 0)
 
 
 @inductive("gap-outflows", "Deposits, withdrawals and transfers raise no deficit and no named loss.", *GAP)
@@ -1647,12 +1690,18 @@ def gap_convert(path: Any) -> Any:
         before, after = world.start.tables["balances"][held], world.state.balances[held]
         lost = margin.index_value(before, index, terms.unit) - margin.index_value(after, index, terms.unit)
         paid, worth = receipt.amounts["paid"], receipt.amounts["worth"]
+        gains = {name: cash_of(world.state, name) - cash_of(world.start.state(), name) for name in "AB"}
+        path.claim("the keeper pays the account", lambda: gains == {"A": paid, "B": -paid})
         path.claim("no more than is sold, and an atom", lambda: lost <= worth + 1)
         other = path.atom("all else that the account is worth")
         growth, most = rise(other + lost - paid, other), max(0, worth + 1 - paid)
         path.claim("at most the discount, and an atom", lambda: growth <= most)
-        fates.fallen.add("B")
-        path.claim("the keeper is not in default", lambda: fates.fallen <= fates.tested)
+        if world.explicit:
+            deficits = deficits_grown(world)
+            path.claim("the deficits", lambda: deficits["A"] <= most and deficits["B"] <= 0)
+        else:
+            fates.fallen.add("B")
+            path.claim("the keeper is not in default", lambda: fates.fallen <= fates.tested)
         path.claim("no named loss grows", lambda: losses_grown(world.start, world.state) <= 0)
     return receipt.reason
 
@@ -1686,9 +1735,13 @@ def gap_resolve_default(path: Any) -> Any:
     )
     receipt = world.apply(world.action(ev.ResolveDefault, account="A"), *stand_ins)
     if receipt.reason is None:
-        own, grown = deficit(found[0].net_liquidation_value), losses_grown(world.start, world.state)
-        path.claim("deficits and losses", lambda: grown + sum(haircuts) - own <= found[0].collateral)
-        path.claim("at most dust", lambda: found[0].collateral <= record.dust)
+        grown = losses_grown(world.start, world.state)
+        if world.explicit:
+            seized, deficits = collateral_of(world.start.state(), "A"), sum(deficits_grown(world).values())
+        else:
+            seized, deficits = found[0].collateral, sum(haircuts) - deficit(found[0].net_liquidation_value)
+        path.claim("deficits and losses", lambda: grown + deficits <= seized)
+        path.claim("at most dust", lambda: seized <= record.dust)
     return receipt.reason
 
 
@@ -1719,10 +1772,13 @@ def gap_settle_position(path: Any) -> Any:
     )  # fmt: skip
     receipt = world.apply(ev.SettlePosition("A", MARKET), *stand_ins)
     if receipt.reason is None:
-        amounts, worth = receipt.amounts, found[0].net_liquidation_value
+        amounts, before = receipt.amounts, world.start.state()
+        worth = worth_of(before, "A") if world.explicit else found[0].net_liquidation_value
         missing = amounts["loss"] - amounts["collected"] + amounts["funds"] if "loss" in amounts else 0
         dust, grown = world.state.pools[POOL].dust, losses_grown(world.start, world.state)
         growth = missing + rise(worth, worth + missing)
+        own = [cash_of(state, "A") + worth_at_mark(state, "A") for state in (before, world.state)]
+        path.claim("its worth grows by what it could not bear", lambda: own[1] - own[0] == missing)
         path.claim("losses", lambda: grown <= missing)
         path.claim("deficits and losses", lambda: growth <= dust)
     return receipt.reason
@@ -1742,6 +1798,8 @@ def gap_pay_claim(path: Any) -> Any:
         path.claim("the loss is named before", lambda: grown == -unpaid)
         path.claim("not negative", lambda: unpaid >= 0)
         growth = grown + rise(worth, worth - unpaid)
+        own = [cash_of(state, "A") + worth_at_mark(state, "A") for state in (world.start.state(), world.state)]
+        path.claim("its worth falls by as much", lambda: own[1] - own[0] == -unpaid)
         path.claim("deficits and losses", lambda: growth <= 0)
     return receipt.reason
 

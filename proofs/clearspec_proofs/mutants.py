@@ -15,10 +15,12 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+from clearspec.codec import canonical_bytes
 from clearspec_proofs.records import Status
 from clearspec_proofs.theorems import catalogue
-from clearspec_proofs.trials.refuting import Trial, tried
+from clearspec_proofs.trials.refuting import Trial, refutes, tried
 from clearspec_proofs.trials.swapping import Unfit, swapped
+from clearspec_proofs.trials.witness import Answers, answers_of, vector_of
 
 SECONDS = 60.0
 """Time that a theorem has to refute a mutant."""
@@ -49,6 +51,8 @@ class Judged:
     mutant: Mutant
     trials: list[Trial] = field(default_factory=list)
     fault: str = ""
+    vector: str = ""
+    """A conformance vector that tells it from the reference, as JSON; empty: it is in no kernel of the protocol."""
 
     @property
     def refuted(self) -> bool:
@@ -63,6 +67,7 @@ class Judged:
             "module": self.mutant.module,
             "refuted": self.refuted,
             "fault": self.fault,
+            "vector": bool(self.vector),
             "trials": [trial.document() for trial in self.trials],
         }
 
@@ -130,12 +135,26 @@ def judged(mutant: Mutant, seconds: float = SECONDS) -> Judged:
     if missing:
         result.fault = f"{missing[0]} is no theorem"
         return result
+    answers: dict[str, Answers] = {}
     try:
         with swapped(mutant.module, mutant.before, mutant.after):
             result.trials = [tried(known[name], seconds) for name in mutant.theorems]
+            for trial in result.trials:
+                if trial.status == Status.REFUTED:
+                    answers[trial.theorem] = answers_of(known[trial.theorem], trial.drawn)
     except Unfit as fault:
         result.fault = str(fault)
+    for trial in result.trials:
+        if trial.status == Status.REFUTED and refutes(known[trial.theorem], trial.drawn):
+            trial.status, trial.note = Status.UNKNOWN, "fails with the same numbers on the reference as it is"
+    vectors = (vector_of(mutant.name, mutant.story, known[name], found) for name, found in answers.items())
+    result.vector = next((text_of(vector) for vector in vectors if vector is not None), "")
     return result
+
+
+def text_of(vector: Any) -> str:
+    """A vector as its file holds it."""
+    return canonical_bytes(vector).decode() + "\n"
 
 
 def _judge_named(name: str, folder: str, seconds: float) -> Judged:
@@ -168,6 +187,7 @@ def document(results: Sequence[Judged]) -> dict[str, Any]:
         "summary": {
             "mutants": len(ordered),
             "refuted": sum(result.refuted for result in ordered),
+            "vectors": sum(bool(result.vector) for result in ordered),
             "trials": sum(len(result.trials) for result in ordered),
             "seconds": round(sum(trial.seconds for result in ordered for trial in result.trials), 1),
         },

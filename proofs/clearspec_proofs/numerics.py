@@ -149,7 +149,10 @@ def floor_and_ceil_enclose(path: Any) -> Any:
     low, high, middle = (divide(numerator, divisor) for divide in (div_floor, div_ceil, div_to_zero))
     path.claim("at most one apart", lambda: low <= high <= low + 1)
     path.claim("to zero is between", lambda: low <= middle <= high)
-    path.claim("apart only where something is left", lambda: high == low or low * divisor < numerator < high * divisor)
+    if low * divisor < numerator:
+        path.claim("one more where something is left", lambda: high == low + 1)
+    else:
+        path.claim("the same where nothing is left", lambda: high == low)
     return low, middle, high
 
 

@@ -23,9 +23,12 @@ from clearspec_proofs import store
 from clearspec_proofs.matrix import blanks, matrix_of
 from clearspec_proofs.prove_modes import SOLVERS, ask_other, emit_files, try_mutants
 from clearspec_proofs.rechecking import recheck
-from clearspec_proofs.records import Status, Verdict, entry_of
+from clearspec_proofs.records import Counterexample, Status, Verdict, entry_of
 from clearspec_proofs.reporting import document, page, print_matrix, print_table
-from clearspec_proofs.theorems import catalogue
+from clearspec_proofs.theorems import Theorem, catalogue
+
+REFUTING = 30.0
+"""Seconds of work in which numbers are looked for that refute what could not be shown."""
 
 EPILOG = """
 Example: clearspec prove margin --html proofs.html
@@ -66,7 +69,22 @@ def _settled(name: str, folder: str, use_cache: bool, seed: int) -> tuple[Verdic
         verdict = recheck(theorem, nodes)
         if verdict.status == Status.PROVED:
             return verdict, True
-    return prove(theorem, Budget(seed=seed)), False
+    verdict = prove(theorem, Budget(seed=seed))
+    if verdict.status == Status.UNKNOWN and verdict.note.startswith("not shown"):
+        _refute(theorem, verdict)
+    return verdict, False
+
+
+def _refute(theorem: Theorem, verdict: Verdict) -> None:
+    """Look harder for numbers that refute what could not be shown: other paths, and draws near them."""
+    from clearspec_proofs.trials.refuting import tried
+    from clearspec_proofs.trials.witness import told, witnessed
+
+    trial = tried(theorem, REFUTING)
+    if trial.status == Status.REFUTED:
+        verdict.status = Status.REFUTED
+        calls = told(witnessed(theorem, trial.drawn))
+        verdict.counterexample = Counterexample(trial.claim, trial.values, True, calls=calls)
 
 
 def settled(names: list[str], jobs: int, folder: str, use_cache: bool, seed: int) -> Iterator[tuple[Verdict, bool]]:
@@ -154,12 +172,13 @@ def print_list() -> None:
     "--emit", type=click.Path(path_type=Path), metavar="DIR", help="Write the obligations as SMT-LIB 2 instead."
 )
 @click.option("--solver", type=click.Choice(SOLVERS), help="Ask this solver about the obligations instead.")
+@click.option("--save", type=click.Path(path_type=Path), metavar="DIR", help="With --mutants: save a vector of each.")
 @click.option("--json", "json_file", metavar="FILE", help="Write the report as JSON; - is standard output.")
 @click.option("--html", "html_file", metavar="FILE", help="Write the report as one page.")
 def command(
     patterns: tuple[str, ...], listing: bool, jobs: int, no_cache: bool, seed: int, folder: Path | None,
-    storing: bool, matrix: bool, mutants: bool, emit: Path | None, solver: str | None, json_file: str | None,
-    html_file: str | None,
+    storing: bool, matrix: bool, mutants: bool, emit: Path | None, solver: str | None, save: Path | None,
+    json_file: str | None, html_file: str | None,
 ) -> int:  # fmt: skip
     """Prove theorems about the reference: those whose name contains NAME, or all.
 
@@ -172,9 +191,11 @@ def command(
     solver_versions()
     if mutants + (emit is not None) + (solver is not None) > 1:
         raise BadInput("--mutants, --emit and --solver exclude each other")
+    if save is not None and not mutants:
+        raise BadInput("--save saves what --mutants finds; give that too")
     place, names, start = folder or store.default_folder(), chosen(patterns), time.perf_counter()
     if mutants:
-        return try_mutants(names, jobs, json_file)
+        return try_mutants(names, jobs, save, json_file)
     if emit is not None:
         return emit_files(names, jobs, emit)
     if solver is not None:

@@ -14,7 +14,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from clearspec_command.failures import BadInput
-from clearspec_command.outputs import Outputs
+from clearspec_command.outputs import Outputs, writing
 from clearspec_proofs import mutants
 from clearspec_proofs.records import Status
 from clearspec_proofs.trials.refuting import Trial
@@ -45,8 +45,11 @@ def write_json(target: str | None, document: dict[str, Any]) -> None:
 # Wrong references
 
 
-def try_mutants(names: list[str], jobs: int, json_file: str | None) -> int:
-    """Try the named mutants that any of these theorems must refute; 1 unless all are refuted."""
+def try_mutants(names: list[str], jobs: int, folder: Path | None, json_file: str | None) -> int:
+    """Try the named mutants that any of these theorems must refute; 1 unless all are refuted.
+
+    What tells one from the reference in a kernel of the protocol is saved as a vector under ``folder``.
+    """
     try:
         known = mutants.read_mutants()
         wanted = [mutant.name for mutant in known.values() if set(mutant.theorems) & set(names)]
@@ -57,11 +60,26 @@ def try_mutants(names: list[str], jobs: int, json_file: str | None) -> int:
         raise BadInput(str(fault)) from None
     document = mutants.document(results)
     write_json(json_file, document)
+    if folder is not None:
+        save_vectors(results, folder)
     if json_file != "-":
         show_mutants(sorted(results, key=lambda result: (result.refuted, result.mutant.name)))
         summary = document["summary"]
         click.echo(f"{summary['refuted']} of {summary['mutants']} wrong references refuted, {summary['trials']} trials")
+        place = f", saved under {folder}" if folder is not None else ""
+        click.echo(f"{summary['vectors']} of them differ in a kernel of the protocol: a vector each{place}")
     return 0 if all(result.refuted for result in results) else 1
+
+
+def save_vectors(results: list[mutants.Judged], folder: Path) -> None:
+    """Write the vectors, each into the folder of the module that is wrong."""
+    with Outputs() as outputs:
+        for result in results:
+            if result.vector:
+                place = folder / result.mutant.module / f"{result.mutant.name}.json"
+                with writing(str(place)):
+                    place.parent.mkdir(parents=True, exist_ok=True)
+                outputs.open(str(place)).write(result.vector.encode())
 
 
 def show_mutants(results: list[mutants.Judged]) -> None:

@@ -14,6 +14,7 @@ from clearspec_proofs.rechecking import PATHS_MAX, recheck
 from clearspec_proofs.records import Counterexample, Status, Tally, Verdict
 from clearspec_proofs.solving.search import Budget, Searching, model_of
 from clearspec_proofs.theorems import Theorem, catalogue
+from clearspec_proofs.trials.witness import told, witnessed
 
 MODELS_MAX = 20
 """Paths to a mark of which the solver is asked for a model."""
@@ -49,7 +50,7 @@ def counterexample(theorem: Theorem, end: Ended, budget: Budget) -> Counterexamp
     shown = {**{name: str(value) for name, value in model.items()}, **{k: str(v) for k, v in options.items()}}
     claim = replayed(theorem, given, stand_ins=False)
     if claim is not None:
-        return Counterexample(claim, shown, True)
+        return Counterexample(claim, shown, True, calls=told(witnessed(theorem, {**model, **options})))
     again = replayed(theorem, given, stand_ins=True)
     note = "fails with stand-ins alone" if again else "does not fail when it is run"
     return Counterexample(end.failed or "", shown, False, note)

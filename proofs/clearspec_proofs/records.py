@@ -31,6 +31,8 @@ class Counterexample:
     values: dict[str, str]
     confirmed: bool
     note: str = ""
+    calls: list[str] = field(default_factory=list)
+    """Events and kernels that the reference was asked, with its answers, each a line of JSON."""
 
 
 @dataclass(slots=True)
@@ -105,6 +107,7 @@ def entry_of(theorem: Theorem, verdict: Verdict) -> dict[str, Any]:
     found = verdict.counterexample
     shown = None if found is None else {
         "claim": found.claim, "confirmed": found.confirmed, "note": found.note, "values": found.values,
+        "calls": found.calls,
     }  # fmt: skip
     return {
         "name": theorem.name,

@@ -63,6 +63,8 @@ def print_failure(verdict: Verdict, console: Console) -> None:
         for name, value in found.values.items():
             if value != "0":
                 console.print(f"    {name} = {value}", highlight=False)
+        for line in found.calls:
+            console.print(f"  {line}", highlight=False, markup=False, soft_wrap=True)
 
 
 def print_matrix(cells: Matrix, console: Console) -> None:

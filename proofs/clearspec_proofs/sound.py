@@ -240,9 +240,8 @@ class SoundWorld(World):
     def samples(self, market: str) -> tuple[Any, ...]:
         """Premium samples of a running interval: one of any value stands for all; all where the real functions run."""
         if self.explicit:
-            return tuple(
-                self.path.atom(f"{market}.sample{at}") for at in range(self.path.atom(f"{market}.samples", 0, 9))
-            )
+            count = self.path.choice(f"{market}.samples", *range(10))
+            return tuple(self.path.atom(f"{market}.sample{at}") for at in range(count))
         return (self.path.atom(f"{market}.sample"),)
 
     def settlement(self, market: str, name: str, price: Any) -> Settlement:

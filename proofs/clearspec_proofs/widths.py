@@ -96,6 +96,12 @@ class Measured(int):
     def __floordiv__(self, other: int) -> Measured:
         return measured(int(self) // int(other))
 
+    def __mod__(self, other: int) -> Measured:
+        return measured(int(self) % int(other))
+
+    def __rmod__(self, other: int) -> Measured:
+        return measured(int(other) % int(self))
+
     def __rfloordiv__(self, other: int) -> Measured:
         return measured(int(other) // int(self))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from random import Random
@@ -55,11 +55,12 @@ class Near:
         self.random = random
         self.moved = moved
         self.bits = random.choice((2, 4, 8, 16, 32, 64))
+        self.wild = moved > 0 and random.random() < 0.5
 
     def integer(self, name: str, low: int | None, high: int | None) -> int:
         """The value in the model, or one near it."""
         value = self.integers.get(name, 0)
-        if name not in self.integers or self.random.random() < self.moved:
+        if (self.wild and name not in self.integers) or self.random.random() < self.moved:
             value = self._other(value, low, high)
         value = value if low is None else max(low, value)
         return value if high is None else min(high, value)
@@ -94,10 +95,15 @@ class Trial:
     theorem: str
     status: Status
     claim: str = ""
-    values: dict[str, str] = field(default_factory=dict)
+    drawn: dict[str, Any] = field(default_factory=dict)
     paths: int = 0
     seconds: float = 0.0
     note: str = ""
+
+    @property
+    def values(self) -> dict[str, str]:
+        """The numbers and options that refute it, as texts."""
+        return {name: str(value) for name, value in self.drawn.items()}
 
     def document(self) -> dict[str, Any]:
         """As JSON."""
@@ -112,9 +118,18 @@ class Trial:
         }
 
 
-def failing(theorem: Theorem, values: Near) -> tuple[str, dict[str, str]] | None:
+class Trying(Concrete):
+    """A run on plain numbers that goes on where a hint does not hold: what a theorem says is its other claims."""
+
+    def claim(self, name: str, statement: Callable[[], object]) -> None:
+        """Fail where a statement does not hold, unless it is a hint."""
+        if not name.startswith("lemma"):
+            Concrete.claim(self, name, statement)
+
+
+def failing(theorem: Theorem, values: Near) -> tuple[str, dict[str, Any]] | None:
     """The claim that fails on plain numbers and no stand-in, and the numbers; ``None``: none does."""
-    path = Concrete(values, stand_ins=False)
+    path = Trying(values, stand_ins=False)
     claim: str | None = None
     try:
         theorem.body(path)
@@ -126,10 +141,16 @@ def failing(theorem: Theorem, values: Near) -> tuple[str, dict[str, str]] | None
         return None
     except Exception as fault:
         claim = erred(fault)
-    return None if claim is None else (claim, {name: str(value) for name, value in path.drawn.items()})
+    return None if claim is None else (claim, path.drawn)
 
 
-def witnessed(theorem: Theorem, end: Ended | None, budget: Budget) -> tuple[str, dict[str, str]] | None:
+def refutes(theorem: Theorem, drawn: dict[str, Any]) -> bool:
+    """Whether these very numbers refute a theorem of the reference as it is now."""
+    integers = {name: value for name, value in drawn.items() if isinstance(value, int) and not isinstance(value, bool)}
+    return failing(theorem, Near(integers, drawn, Random(0), 0.0)) is not None
+
+
+def witnessed(theorem: Theorem, end: Ended | None, budget: Budget) -> tuple[str, dict[str, Any]] | None:
     """A failure on plain numbers near the model of a path that failed, the model itself first."""
     model = None if end is None else model_of(end.path, budget)
     options = {} if end is None else chosen(end.path)
@@ -174,7 +195,7 @@ def _try(theorem: Theorem, budget: Budget, trial: Trial) -> None:
             for end in failures_of(stated, budget, trial):
                 found = witnessed(theorem, end, budget)
                 if found is not None:
-                    trial.status, (trial.claim, trial.values) = Status.REFUTED, found
+                    trial.status, (trial.claim, trial.drawn) = Status.REFUTED, found
                     return
         except (LeavesSubset, Unliftable) as fault:
             trial.note = trial.note or str(fault)
@@ -183,7 +204,7 @@ def _try(theorem: Theorem, budget: Budget, trial: Trial) -> None:
             return
     found = witnessed(theorem, None, budget)
     if found is not None:
-        trial.status, (trial.claim, trial.values) = Status.REFUTED, found
+        trial.status, (trial.claim, trial.drawn) = Status.REFUTED, found
 
 
 def tried(theorem: Theorem, seconds: float, budget: Budget | None = None) -> Trial:
