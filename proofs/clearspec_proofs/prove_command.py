@@ -136,6 +136,7 @@ def keep(folder: Path, verdicts: list[Verdict]) -> None:
         nodes = {name: entry for name, entry in _stored(str(folder), chapter).items() if name in known}
         proved = {v.name: v.nodes for v in verdicts if v.name.startswith(f"{chapter}.") and v.status == Status.PROVED}
         store.write_chapter(folder, chapter, {**nodes, **proved})
+    _stored.cache_clear()
     store.write_manifest(folder, store.Manifest(store.source_digests(), solver_versions(), kept))
 
 
