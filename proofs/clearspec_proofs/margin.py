@@ -55,7 +55,7 @@ from clearspec.oracle import worst_price
 from clearspec.parameters import CollateralTerms, FeedParameters, MarginParameters, PoolParameters, Tier, ramped
 from clearspec.state import Account, Feed, Mark, Market, Position, Settlement
 from clearspec_proofs.stand_ins import OPAQUE, StandIn, any_integer, opaque, standing_in, with_lemmas
-from clearspec_proofs.standings import remembered
+from clearspec_proofs.standings import counted_at_most, remembered
 from clearspec_proofs.theorems import Strength, theorem
 from clearspec_proofs.widths import REQUIREMENT_MAX, WORTH_MAX, fits, in_128_bits, wide_standing
 from clearspec_proofs.world import CASH, MARKET, POOL, World, symbolic
@@ -377,6 +377,36 @@ class Rising:
 
 
 @theorem(
+    "initial-margin-rounds-up-at-each-step",
+    "The base is the tiered requirement times the multiplier and the notional times the size ratio, each rounded up, "
+    "and at most the notional; the initial requirement is the base and the open-interest weight of the rest of the "
+    "notional, rounded up.",
+    "MARG-2",
+    "MARG-3",
+    "MARG-4",
+    marks=("within", "all of the notional"),
+)
+def initial_rounds_up(path: Any) -> Any:
+    """Of any ratios; a requirement rounded down in any step is an atom too low for somebody."""
+    value, tiered, size, interest = (path.atom(name, 0) for name in ("value", "tiered", "size", "open interest"))
+    limits = margin_of(path)
+    ratios = (
+        remembered(open_interest_weight, WEIGHT, lambda path, *_: any_ratio(path, "weight")),
+        remembered(size_ratio, SIZE, lambda path, *_: any_ratio(path, "size ratio")),
+    )
+    with standing_in(path, *ratios):
+        initial = scaled_initial(value, tiered, size, interest, limits)
+        ratio = margin.size_ratio(size, limits.size_slope, limits.size_unit)
+        weight = margin.open_interest_weight(interest, limits.open_interest_lower, limits.open_interest_upper)
+    base = mul_ceil(tiered, limits.multiplier) + mul_ceil(value, ratio)
+    path.mark("within" if base < value else "all of the notional")
+    base = min(base, value)
+    exact = base * SCALE + (value - base) * weight
+    path.claim("rounded up", lambda: exact <= initial * SCALE < exact + SCALE)
+    return initial
+
+
+@theorem(
     "scaling-is-monotone",
     "The initial requirement never falls when open interest, size or multiplier rises.",
     "MARG-2",
@@ -484,6 +514,35 @@ def market_of(path: Any, world: World) -> tuple[Market, Any]:
     market = scaled(path, replace(market, ramp_end=market.ramp_start + path.atom("ramp", 0, DURATION_MAX)))
     world.state.markets.put(MARKET, market)
     return market, market.ramp_start + path.atom("since the ramp began", 0, TIME_MAX)
+
+
+@theorem(
+    "requirements-come-from-the-tables",
+    "Maintenance is that of the market's tiers, or while a ramp runs what that makes of it and of the tiers before; "
+    "the initial requirement is that of the tiers, scaled by lots and open interest, or maintenance if that is more.",
+    "MARG-4",
+    "PARM-13",
+    marks=("ramp", "no ramp"),
+)
+def requirements_come_from_the_tables(path: Any) -> Any:
+    """Tables, scaling and ramp are opaque: which is asked of which notional, lots and open interest is all."""
+    market, time = market_of(path, pool_of(path))
+    value, size, interest = (path.atom(name, 0) for name in ("value", "size", "open interest"))
+    limits, before = market.listing.parameters.margin, market.before.margin
+    parts = (*SAME[:2], remembered(scaled_initial, OPAQUE, any_of))
+    with standing_in(path, *parts):
+        initial, maintenance = requirements(market, value, size, interest, time)
+        tiered, plain = margin.tiered_requirement(value, limits.tiers)
+        scaled_up = margin.scaled_initial(value, tiered, size, interest, limits)
+        if time < market.ramp_end:
+            path.mark("ramp")
+            old, seconds = margin.tiered_requirement(value, before.tiers)[1], market.ramp_end - market.ramp_start
+            plain = margin.ramped(old, plain, time - market.ramp_start, seconds)
+        else:
+            path.mark("no ramp")
+    path.claim("maintenance", lambda: maintenance == plain)
+    path.claim("initial", lambda: initial == (scaled_up if scaled_up > plain else plain))
+    return initial, maintenance
 
 
 @theorem(
@@ -626,7 +685,8 @@ PENALTY = StandIn(
 @theorem(
     "a-position-counts-what-it-owes",
     "An open position's result at mark is size x mark less cost, funding owed and haircut owed; its unrealised result "
-    "is that, less the age penalty where the mark is stale, and never above it; maintenance is at most initial.",
+    "is that, less the age penalty where the mark is stale, and never above it; its requirements are those of its lots "
+    "and of the market's open interest at mark, maintenance at most initial.",
     "MARG-5",
     "MARG-6",
     "FUND-6",
@@ -639,8 +699,12 @@ def position_counts_what_it_owes(path: Any) -> Any:
     state = world.state
     position, mark, funding = state.positions["A", MARKET], state.marks[MARKET], state.fundings[MARKET]
     path.assume(lambda: position.size != 0, "range of an open position")
-    with standing_in(path, REQUIREMENTS, PENALTY):
+    asked = abs(position.size) * mark.price, abs(position.size), state.open_interest[MARKET] * mark.price, ctx.time
+    required = remembered(requirements, REQUIREMENTS.grounds, lambda path, *_: any_requirements(path))
+    with standing_in(path, required, PENALTY):
         part = position_exposure(ctx, MARKET, position)
+        needs = margin.requirements(state.markets[MARKET], *asked)
+    path.claim("what it needs", lambda: (part.initial, part.maintenance) == needs)
     owed = position.cost + funding_owed(position, funding.index) + haircut_owed(position, funding)
     path.claim("at mark", lambda: part.at_mark == position.size * mark.price - owed)
     path.claim("notional", lambda: part.notional == abs(position.size) * mark.price)
@@ -851,19 +915,24 @@ EXPOSED = StandIn(exposure, "margin.exposures-ordered", lambda path: lambda *_: 
 
 @theorem(
     "two-equities",
-    "Margin equity is cash, collateral after haircut and unrealised result; net liquidation value is cash, collateral "
-    "at index and result at mark. Initial equity is at most margin equity, and that at most net liquidation value (up "
-    "to two collateral assets).",
+    "Margin equity is cash, collateral after haircut and unrealised result; initial equity the same with profit as it "
+    "counts; net liquidation value is cash, collateral at index and result at mark. Initial equity is at most margin "
+    "equity, and that at most net liquidation value (up to two collateral assets).",
     "MARG-9",
     strength=Strength.BOUNDED,
 )
 def two_equities(path: Any) -> Any:
     """Positions are one opaque exposure, however many they are."""
     world, ctx = holder(path, ("ETH", "BTC"))
-    cash = balance(world.state, user(CASH, POOL, "A"))
-    with standing_in(path, VALUES, COUNTED, EXPOSED):
-        held = standing(ctx, "A")
+    state = world.state
+    cash, pool = balance(state, user(CASH, POOL, "A")), state.pools[POOL]
+    shown = remembered(exposure, EXPOSED.grounds, lambda path, *_: part_of(path, "exposure"))
+    with standing_in(path, VALUES, remembered(counted_profit, COUNTED.grounds, counted_at_most), shown):
+        held, part = standing(ctx, "A"), margin.exposure(ctx, state.accounts["A"])
+        counts = margin.counted_profit(part.unrealised, pool.profit_weight_initial, pool.profit_cap_initial)
     path.claim("cash", lambda: held.cash == cash)
+    path.claim("profit as it counts", lambda: held.initial_equity == held.margin_equity - part.unrealised + counts)
+    path.claim("result at mark", lambda: held.net_liquidation_value == cash + held.collateral + part.at_mark)
     path.claim("haircuts are not negative", lambda: held.margin_equity - held.unrealised <= cash + held.collateral)
     path.claim("initial equity", lambda: held.initial_equity <= held.margin_equity)
     path.claim("margin equity", lambda: held.margin_equity <= held.net_liquidation_value)

@@ -153,9 +153,9 @@ def chosen(patterns: tuple[str, ...]) -> list[str]:
     return [name for name in names if not patterns or any(pattern in name for pattern in patterns)]
 
 
-def print_list() -> None:
-    """Name and sentence of every theorem."""
-    for theorem in catalogue().values():
+def print_list(names: list[str]) -> None:
+    """Name and sentence of theorems."""
+    for theorem in (catalogue()[name] for name in names):
         click.echo(f"{theorem.name}: {theorem.sentence} [{', '.join(theorem.rules)}; {theorem.strength.value}]")
 
 
@@ -187,7 +187,7 @@ def command(
     obligations written as files, or another solver asked about them.
     """
     if listing:
-        print_list()
+        print_list(chosen(patterns))
         return 0
     solver_versions()
     if mutants + (emit is not None) + (solver is not None) > 1:

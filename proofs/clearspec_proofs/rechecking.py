@@ -5,6 +5,7 @@ Needs nothing but Python: ``python -m clearspec_proofs.rechecking`` is the comma
 
 from __future__ import annotations
 
+import argparse
 import sys
 import time
 from collections.abc import Iterator
@@ -32,7 +33,9 @@ def recheck(theorem: Theorem, nodes: Nodes) -> Verdict:
             if end.failed is not None:
                 verdict.status, verdict.note = Status.UNKNOWN, f"not shown: {end.failed}"
                 break
-    except (Unfounded, LeavesSubset, Unliftable) as fault:
+    except Unfounded as fault:
+        verdict.status, verdict.note = Status.UNKNOWN, f"a certificate does not hold of the present sources: {fault}"
+    except (LeavesSubset, Unliftable) as fault:
         verdict.status, verdict.note = Status.UNKNOWN, str(fault)
     surplus = set(nodes) - guide.asked
     if verdict.status == Status.PROVED and surplus:
@@ -86,8 +89,9 @@ def recheck_all(folder: str, jobs: int) -> Iterator[Verdict]:
 
 def main(arguments: list[str] | None = None) -> int:
     """Re-check, with plain text: 0 if everything holds, 1 if not, 2 if there is nothing to check."""
-    given = sys.argv[1:] if arguments is None else arguments
-    folder = given[0] if given else str(default_folder())
+    parser = argparse.ArgumentParser(prog="python -m clearspec_proofs.rechecking", description=__doc__)
+    parser.add_argument("folder", nargs="?", default=str(default_folder()), help="where the proofs are stored")
+    folder = parser.parse_args(arguments).folder
     try:
         faults = faults_of(read_manifest(folder))
         verdicts = list(recheck_all(folder, 2))

@@ -9,6 +9,7 @@ from typing import Any
 
 from clearspec_proofs.lifting.paths import Ended, Path
 from clearspec_proofs.lifting.recorded import Nodes
+from clearspec_proofs.stand_ins import left_in_place
 from clearspec_proofs.theorems import Theorem
 
 
@@ -92,6 +93,8 @@ class Tally:
     def close(self) -> Verdict:
         """The verdict with what was gathered."""
         verdict = self.verdict
+        if left := left_in_place():
+            verdict.status, verdict.note = Status.UNKNOWN, f"a stand-in for {left[0]} was left in place"
         named = {origin for origin in self.assumed if not origin.startswith(("range", "division", "decision"))}
         named -= {*verdict.claims, "divisor"}
         verdict.used = sorted(named & self.used)

@@ -22,7 +22,7 @@ import pkgutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
 
 import clearspec
@@ -60,16 +60,35 @@ def holders(function: Function) -> tuple[tuple[dict[Any, Any], Any], ...]:
 @contextmanager
 def standing_in(path: Any, *stand_ins: StandIn) -> Iterator[None]:
     """Within it the reference calls the stand-ins, unless the path runs the real functions."""
+    _tables()
     wanted = stand_ins if path.stand_ins else ()
     changed = [(table, key, entry) for entry in wanted for table, key in holders(entry.function)]
-    for table, key, entry in changed:
-        table[key] = entry.of(path)
-        path.contracts.add(entry.title)
     try:
+        for table, key, entry in changed:
+            table[key] = entry.of(path)
+            path.contracts.add(entry.title)
         yield
     finally:
         for table, key, entry in changed:
             table[key] = entry.function
+
+
+@cache
+def _tables() -> tuple[tuple[dict[Any, Any], Any, Function], ...]:
+    """Every place under which the reference reaches a function of its own, and the function, as imported."""
+    found: list[tuple[dict[Any, Any], Any, Function]] = []
+    for module in modules():
+        for name, value in list(vars(module).items()):
+            if isinstance(value, FunctionType):
+                found.append((vars(module), name, value))
+            elif isinstance(value, dict) and not name.startswith("__"):
+                found += [(value, key, entry) for key, entry in value.items() if isinstance(entry, FunctionType)]
+    return tuple(found)
+
+
+def left_in_place() -> list[str]:
+    """Functions of the reference in whose place something else stands now; outside of a path there must be none."""
+    return [str(key) for table, key, function in _tables() if table.get(key) is not function]
 
 
 class StandIn:

@@ -15,9 +15,12 @@ from clearspec.events import Context, require
 from clearspec.ledger import post
 from clearspec.state import State
 from clearspec_proofs import purity, store
-from clearspec_proofs.lifting.paths import executed
-from clearspec_proofs.stand_ins import CUT_SHORT, unread
-from clearspec_proofs.theorems import catalogue
+from clearspec_proofs.lifting.concrete import Concrete, Given
+from clearspec_proofs.lifting.paths import Discarded, executed
+from clearspec_proofs.rechecking import recheck
+from clearspec_proofs.records import Status
+from clearspec_proofs.stand_ins import CUT_SHORT, StandIn, any_integer, left_in_place, opaque, standing_in, unread
+from clearspec_proofs.theorems import Strength, Theorem, catalogue
 
 
 @pytest.fixture(scope="module")
@@ -247,6 +250,27 @@ def by_error(value: Any) -> int:
 @pytest.mark.parametrize("function", [by_identity, by_type, by_representation, by_pattern, by_error])
 def test_what_lifting_would_not_notice_is_found(function: Callable[..., Any]) -> None:
     assert list(purity.unnoticed(purity.text_of(function))) != []
+
+
+def test_a_stand_in_that_cannot_be_made_leaves_none_in_place() -> None:
+    """The first of two stands already when making the second discards the path."""
+
+    def discards(path: Any) -> Any:
+        raise Discarded
+
+    first = opaque(margin.size_ratio, any_integer)
+    path = Concrete(Given({}, {}), stand_ins=True)
+    with pytest.raises(Discarded), standing_in(path, first, StandIn(margin.payable, "itself, never made", discards)):
+        pass
+    assert left_in_place() == []
+
+
+def test_what_is_left_in_place_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    left_in_place()
+    monkeypatch.setattr(margin, "size_ratio", lambda *_: 0)
+    assert left_in_place() == ["size_ratio"]
+    verdict = recheck(Theorem("test.body", "A test.", ("NUM-1",), Strength.EVERY_INPUT, lambda path: None, ()), {})
+    assert (verdict.status, verdict.note) == (Status.UNKNOWN, "a stand-in for size_ratio was left in place")
 
 
 @pytest.mark.parametrize(
