@@ -183,7 +183,8 @@ class Stdio(Door):
                 start_new_session=True,
             )
         except OSError as error:
-            raise BadInput(f"--impl: {command[0]} cannot be started: {error.strerror or error}") from None
+            hint = " (a Python class is python:MODULE:CLASS)" if ":" in command[0] else ""
+            raise BadInput(f"--impl: {command[0]} cannot be started: {error.strerror or error}{hint}") from None
         pipes = (self.process.stdin, self.process.stdout, self.process.stderr)
         self.stdin, self.stdout, self.stderr = (pipe.fileno() for pipe in pipes if pipe is not None)
         self.longest = longest

@@ -46,7 +46,7 @@ def show(result: Compared) -> None:
     else:
         click.echo(f"unknown: neither a proof nor a difference for {result.kernel} ({result.rule})")
     if result.note:
-        click.echo(result.note)
+        click.echo(f"why it was not proved equal: {result.note}")
 
 
 @click.command("equiv", epilog=EPILOG)

@@ -1555,17 +1555,25 @@ def gap_deficit(path: Any) -> Any:
 
 
 class Fates:
-    """Accounts whose worth may have fallen in a transition, and those that were found not to be in default since."""
+    """Accounts whose worth may have fallen in a transition, and what those held that have passed a test since."""
 
     def __init__(self, world: Books) -> None:
         self.world = world
         self.fallen: set[str] = set()
-        self.tested: set[str] = set()
+        self.tested: dict[str, tuple[Any, ...]] = {}
 
     def fell(self, *accounts: str) -> None:
         """Their worth may have fallen; what was tested before does not count."""
         self.fallen |= set(accounts)
-        self.tested -= set(accounts)
+        for account in accounts:
+            self.tested.pop(account, None)
+
+    def passed(self, account: str) -> None:
+        """It is tested now, with what it holds now."""
+        self.tested[account] = self._held(account)
+
+    def _held(self, account: str) -> tuple[Any, ...]:
+        return tuple(self.world.state.balances.get(user(asset, POOL, account), 0) for asset in (CASH, COIN))
 
     def stand_ins(self) -> tuple[StandIn, ...]:
         """Fills, fees and the tests."""
@@ -1580,11 +1588,11 @@ class Fates:
             return path.fresh("taker fee"), path.fresh("maker fee")
 
         def allowed(_: Any, account: str, __: Any) -> bool:
-            self.tested.add(account)
+            self.passed(account)
             return True
 
         def outflow(_: Any, __: Any, account: str) -> None:
-            self.tested.add(account)
+            self.passed(account)
 
         return (
             StandIn(trading.novate, "invariants.novate", lambda _: filled),
@@ -1612,7 +1620,15 @@ class Fates:
         for key, amount in world.state.balances.items():
             if key[2] == Kind.USER.value and not same(amount, before.get(key)) and not amount >= before.get(key, 0):
                 self.fallen.add(key[3])
-        world.path.claim("nobody whose worth may have fallen is in default", lambda: self.fallen <= self.tested)
+        self.claim_tested()
+
+    def claim_tested(self) -> None:
+        """Claim that those whose worth may have fallen passed a test, and have paid nothing since."""
+        path, fallen = self.world.path, sorted(self.fallen)
+        path.claim(
+            "nobody whose worth may have fallen is in default", lambda: all(name in self.tested for name in fallen)
+        )
+        path.claim("nor has paid since", lambda: all(same(self.tested[name], self._held(name)) for name in fallen))
 
 
 @inductive("gap-outflows", "Deposits, withdrawals and transfers raise no deficit and no named loss.", *GAP)
@@ -1656,11 +1672,11 @@ def gap_liquidate(path: Any) -> Any:
         given(path, penalty <= max(0, before.net_liquidation_value), "range of a penalty")
         path.claim("the account can pay it", lambda: before.net_liquidation_value - penalty >= 0)
         fates.fell(action.account, action.liquidator)
-        fates.tested.add(action.account)
+        fates.passed(action.account)
         return {"penalty": penalty}
 
     def able(_: Any, liquidator: str, __: Any) -> None:
-        fates.tested.add(liquidator)
+        fates.passed(liquidator)
 
     stand_ins = (
         ORDERED, closable(path), opaque(liquidation.may_act_for, any_bool), opaque(trading.reduces, any_bool),
@@ -1701,7 +1717,7 @@ def gap_convert(path: Any) -> Any:
             path.claim("the deficits", lambda: deficits["A"] <= most and deficits["B"] <= 0)
         else:
             fates.fallen.add("B")
-            path.claim("the keeper is not in default", lambda: fates.fallen <= fates.tested)
+            fates.claim_tested()
         path.claim("no named loss grows", lambda: losses_grown(world.start, world.state) <= 0)
     return receipt.reason
 

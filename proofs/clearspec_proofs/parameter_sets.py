@@ -109,18 +109,31 @@ def read_toml(name: str) -> dict[str, Any]:
 def parts_of(name: str, document: dict[str, Any]) -> dict[str, Any]:
     """The parts of a document: tables of their names, or the whole of it where it is one part.
 
+    Which part that is its keys say, those of the preset that it names included.
+
     Raises:
-        BadInput: it is neither.
+        BadInput: it is neither, or names no preset.
     """
     if set(document) <= set(PARTS) and document:
         return document
-    known = {part: len(keys & set(document)) for part, keys in MARKS.items()}
+    named = document.get("preset")
+    try:
+        keys_here = set(document) | set(preset(named, "$.preset") if isinstance(named, str) else ())
+    except DecodeError as error:
+        raise placed(name, error) from None
+    known = {part: len(keys & keys_here) for part, keys in MARKS.items()}
     best = max(known, key=lambda part: known[part])
     if known[best] == 0:
         raise BadInput(
             f"{name}: expected the parameters of a market, a feed, a pool or collateral, or tables of these names"
         )
     return {best: [document] if best == COLLATERAL else document}
+
+
+def placed(name: str, error: DecodeError) -> BadInput:
+    """What is refused, with the line of a file where its place is found there."""
+    line = line_of(Path(name).read_text(encoding="utf-8-sig"), error.path) if Path(name).is_file() else 0
+    return BadInput(f"{name}: line {line}: {error}" if line else f"{name}: {error}")
 
 
 def decoded(name: str, kind: type, raw: Any, path: str, given: Mapping[str, Any]) -> Any:
@@ -135,8 +148,7 @@ def decoded(name: str, kind: type, raw: Any, path: str, given: Mapping[str, Any]
         known = {item.name for item in fields(kind)}
         return decode(kind, merged(dict(given), expanded(raw, path)) if known else raw, path)
     except DecodeError as error:
-        line = line_of(Path(name).read_text(encoding="utf-8-sig"), error.path) if Path(name).is_file() else 0
-        raise BadInput(f"{name}: line {line}: {error}" if line else f"{name}: {error}") from None
+        raise placed(name, error) from None
 
 
 def companion(part: str, choice: str | None) -> tuple[Any, str]:

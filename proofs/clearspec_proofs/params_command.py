@@ -11,7 +11,7 @@ import click
 from rich.console import Console
 
 from clearspec.codec import encode
-from clearspec_command.failures import EXIT_CODES, FAILED, WELL, BadInput
+from clearspec_command.failures import FAILED, WELL, BadInput
 from clearspec_command.outputs import Outputs
 from clearspec_command.report import console_for, print_sheet, text
 from clearspec_command.sheets import Sheet
@@ -27,6 +27,13 @@ HAIRCUT = "haircut-covers-gap "
 
 MOST_PRICES = 12
 """Prices of a path that are printed; all of them stand in the scenario and in the JSON."""
+
+EPILOG = """
+Example: clearspec params my-market.toml --feed my-feed.toml --scenario ruin.json
+
+Exit codes: 0 inside the envelope; 1 outside it; 2 a file does not read, or an output cannot be written; 130
+interrupted; 141 the reader of standard output went away.
+"""
 
 
 def has_path(entry: Found) -> bool:
@@ -116,7 +123,7 @@ def written(name: str, path: Ruin | None) -> bytes:
 
 @click.command(
     "params",
-    epilog=f"Example: clearspec params my-market.toml --feed my-feed.toml --scenario ruin.json\n\n{EXIT_CODES}",
+    epilog=EPILOG,
     short_help="Decide whether parameters are inside the envelope.",
 )
 @click.argument("name", metavar="PARAMS.toml")

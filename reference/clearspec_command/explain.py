@@ -25,11 +25,20 @@ from clearspec.invariants import INVARIANTS
 from clearspec.parameters import ENVELOPE
 from clearspec.rules import CHAPTERS, IMPLEMENTED, RULE_ID
 from clearspec.scenario import spec_folder
-from clearspec_command.failures import EXIT_CODES, WELL, BadInput
+from clearspec_command.failures import WELL, BadInput
 from clearspec_command.report import console_for, print_sheet, text
 from clearspec_command.sheets import Sheet
 
 LIST = "list"
+
+EPILOG = """
+Example: clearspec explain insufficient_margin
+
+Example: clearspec explain INV-1
+
+Exit codes: 0 it is shown; 2 there is nothing of this name, or the spec cannot be read; 130 interrupted; 141 the reader
+of standard output went away.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,10 +253,7 @@ def listing() -> dict[str, Any]:
     return {"chapters": CHAPTERS, "rules": rules, "reasons": reasons, "inequalities": inequalities}
 
 
-@click.command(
-    epilog=f"Example: clearspec explain insufficient_margin\n\nExample: clearspec explain INV-1\n\n{EXIT_CODES}",
-    short_help="Show a rule's text and its code.",
-)
+@click.command(epilog=EPILOG, short_help="Show a rule's text and its code.")
 @click.argument("name", metavar="RULE|REASON|INV-n|INEQUALITY|list")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(name: str, as_json: bool) -> int:

@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 
-from clearspec_command.failures import EXIT_CODES, INTERRUPTED, UNREAD, WELL, BadInput
+from clearspec_command.failures import EXIT_CODES, INTERRUPTED, UNREAD, WELL, BadInput, lacking, needs
 
 DISTRIBUTION = "clearspec"
 GROUP = "clearspec.commands"
@@ -64,13 +64,15 @@ def version() -> str:
 
 def absent(name: str, error: Exception) -> click.Command:
     """A command that stands for one that cannot be loaded, and says why."""
+    library = lacking(error)
+    why = needs(f"the command {name}", library) if library else f"the command {name} cannot be loaded: {error}"
+    shown = f"({needs('not installed:', library)})" if library else f"(not available: {error})"
 
     def refuse() -> None:
-        raise BadInput(f"the command {name} cannot be loaded: {error}")
+        raise BadInput(why)
 
-    help_text = f"(not available: {error})"
     options = {"ignore_unknown_options": True, "allow_extra_args": True}
-    return click.Command(name, callback=refuse, help=help_text, context_settings=options, add_help_option=False)
+    return click.Command(name, callback=refuse, short_help=shown, context_settings=options, add_help_option=False)
 
 
 class Commands(click.Group):
@@ -131,6 +133,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except click.ClickException as error:
         error.show()
         return error.exit_code
+    except ModuleNotFoundError as error:
+        if not lacking(error):
+            raise
+        refused = BadInput(needs("this", lacking(error)))
+        refused.show()
+        return refused.exit_code
     except (KeyboardInterrupt, click.Abort):
         click.echo("interrupted", err=True)
         return INTERRUPTED

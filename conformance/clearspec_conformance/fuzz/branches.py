@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Any
 
 import clearspec
-from clearspec_command.failures import BadInput
+from clearspec_command.failures import BadInput, needs
 from clearspec_conformance.injected.twin import MODULES
 
 Arcs = dict[str, set[tuple[int, int]]]
@@ -29,7 +29,7 @@ def counter() -> Any:
     try:
         import coverage
     except ImportError:
-        raise BadInput("--branches needs coverage: pip install 'clearspec[conformance]'") from None
+        raise BadInput(needs("--branches", "coverage")) from None
     return coverage.Coverage(data_file=None, branch=True, config_file=False, include=list(files()), messages=False)
 
 

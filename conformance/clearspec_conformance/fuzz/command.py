@@ -12,6 +12,7 @@ from pathlib import Path
 from tempfile import gettempdir
 
 import click
+from click.core import ParameterSource
 
 from clearspec.codec import DecodeError, canonical_bytes, encode, loads
 from clearspec_command.failures import FAILED, WELL, BadInput
@@ -33,6 +34,9 @@ SEQUENCES = 2_000
 
 KEPT_IN = "HYPOTHESIS_STORAGE_DIRECTORY"
 """Variable that says where Hypothesis keeps what it learns of modules; else in the folder it is called from."""
+
+REPLAYED = ("sequences", "seconds", "seed", "most", "every", "only", "keep_going", "branches")
+"""Parameters of the command that a replay takes from the report."""
 
 EPILOG = """
 Example: clearspec fuzz --impl './my-engine --stdio' --time 60 --jobs 2
@@ -57,6 +61,17 @@ def read_report(path: Path | None) -> FuzzReport | None:
     except DecodeError as error:
         raise BadInput(f"{path}: {error}") from None
     return found
+
+
+def require_none_beside_replay() -> None:
+    """Raise where an option was given that ``--replay`` takes from the report."""
+    context = click.get_current_context()
+    own = [option for option in context.command.params if option.name in REPLAYED]
+    given = [
+        option.opts[0] for option in own if context.get_parameter_source(str(option.name)) != ParameterSource.DEFAULT
+    ]
+    if given:
+        raise BadInput(f"--replay takes the settings of the report: leave out {', '.join(given)}")
 
 
 def saved(found: Sequence[Found], folder: Path) -> list[str]:
@@ -123,10 +138,10 @@ def concluded(outcome: Outcome, paths: Sequence[str], silent: bool, before: Fuzz
 @click.option(
     "--sequences", type=click.IntRange(1, 10**9), help=f"Sequences to play; {SEQUENCES} if no --time is given."
 )
-@click.option("--time", "seconds", type=SECONDS, help="Seconds after which no new sequences are begun.")
+@click.option("--time", "seconds", type=SECONDS, help="Seconds after which no new shards of sequences are begun.")
 @click.option("--seed", type=click.IntRange(0, 2**62), help="Seed of the run; without it any, which is printed.")
 @click.option(
-    "--replay", "replayed", type=FILE, help="Play the run of a report again: its seed, sequences and settings."
+    "--replay", "replayed", type=FILE, help="Play the run of a report again: its seed, sequences and settings, not to be given beside it."
 )
 @click.option("--max-events", "most", type=click.IntRange(1, 1000), default=40, show_default=True,
               help="Most events of a sequence, after those that lead to where it starts.")  # fmt: skip
@@ -177,6 +192,7 @@ def command(
     """
     before = read_report(replayed)
     if before is not None:
+        require_none_beside_replay()
         sequences, seconds = sum(shard.planned for shard in before.shards), None
     elif sequences is None and seconds is None:
         sequences = SEQUENCES

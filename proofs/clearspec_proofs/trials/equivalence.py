@@ -22,6 +22,7 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 from clearspec.fields import Bounds
+from clearspec_command.failures import needs
 from clearspec_proofs.lifting.concrete import Concrete, Given
 from clearspec_proofs.proving import prove
 from clearspec_proofs.purity import text_of, unnoticed
@@ -32,6 +33,8 @@ from clearspec_proofs.trials.kernels import KERNELS, Kernel
 from clearspec_proofs.trials.refuting import tried
 
 CLAIM = "the same result"
+AS_MANY = "as many results"
+NOT_SHOWN = "not shown: "
 
 
 class Answer(StrEnum):
@@ -162,7 +165,7 @@ def theorem_of(kernel: Kernel, function: Callable[..., Any], by_sign: bool = Fal
     def body(path: Any) -> Any:
         given = drawn(kernel, path, by_sign)
         expected, got = parts_of(kernel.function(*given)), parts_of(function(*given))
-        path.claim("as many results", lambda: len(expected) == len(got))
+        path.claim(AS_MANY, lambda: len(expected) == len(got))
         for one, other in zip(expected, got, strict=True):
             path.claim(CLAIM, lambda one=one, other=other: one == other)
         return expected
@@ -231,7 +234,10 @@ def numbers(kernel: Kernel, values: dict[str, str], by_sign: bool) -> dict[str, 
 
 
 def lifted(kernel: Kernel, function: Callable[..., Any], seconds: float) -> Compared:
-    """Compare by proof; if that does not decide, once more with every sign apart."""
+    """Compare by proof; if that does not decide, once more with every sign apart.
+
+    That the claim itself was not shown is no note beside an input that refutes it.
+    """
     result = Compared(Answer.UNKNOWN, kernel.name, kernel.rule, "proof")
     for by_sign in (False, True):
         theorem = theorem_of(kernel, function, by_sign)
@@ -239,6 +245,7 @@ def lifted(kernel: Kernel, function: Callable[..., Any], seconds: float) -> Comp
         result.paths, result.note = trial.paths, trial.note
         result.seconds += trial.seconds
         if trial.status == Status.REFUTED:
+            result.note = "" if trial.note in (NOT_SHOWN + CLAIM, NOT_SHOWN + AS_MANY) else trial.note
             return differing(result, kernel, function, numbers(kernel, trial.values, by_sign))
         if trial.status == Status.PROVED:
             verdict = prove(theorem, Budget())
@@ -292,7 +299,7 @@ def crosshair_report(kernel: Kernel, target: str, seconds: float) -> str:
         NoKernel: CrossHair is not installed.
     """
     if importlib.util.find_spec("crosshair") is None:
-        raise NoKernel("your function cannot be lifted, and CrossHair is not installed: pip install crosshair-tool")
+        raise NoKernel(needs("looking for a difference without a proof", "crosshair"))
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "compared_kernels.py").write_text(harness(kernel, target), encoding="utf-8")
         command = [sys.executable, "-m", "crosshair", "diffbehavior", f"--per_condition_timeout={seconds:g}"]
@@ -314,8 +321,15 @@ def searched(kernel: Kernel, function: Callable[..., Any], target: str, seconds:
         result = differing(result, kernel, function, values)
     exhausted = "all its paths are exhausted" if "All paths exhausted" in report else "it stopped"
     found = "a difference" if result.answer == Answer.DIFFERENT else f"no difference; {exhausted}"
-    result.note = f"not lifted ({why}); CrossHair found {found}"
+    result.note = f"{why}; CrossHair found {found}"
     return result
+
+
+def reason_of(note: str) -> str:
+    """Why no proof decides: the function leaves what can be lifted, or it was lifted and that was not enough."""
+    if not note or note.startswith((NOT_SHOWN, "no answer after")):
+        return f"lifted, but no proof was found ({note})" if note else "lifted, but no proof was found"
+    return f"not lifted ({note})"
 
 
 def compared(target: str, rule: str, name: str | None = None, seconds: float = 60.0) -> Compared:
@@ -326,10 +340,10 @@ def compared(target: str, rule: str, name: str | None = None, seconds: float = 6
     """
     kernel, function = kernel_for(rule, name), loaded(target)
     require_signature(kernel, function)
-    why = outside_subset(function)
-    if not why:
+    note = outside_subset(function)
+    if not note:
         result = lifted(kernel, function, seconds)
         if result.answer != Answer.UNKNOWN:
             return result
-        why = result.note or "no proof was found"
-    return searched(kernel, function, target, seconds, why)
+        note = result.note
+    return searched(kernel, function, target, seconds, reason_of(note))
