@@ -1,6 +1,6 @@
 """mkdocs hook: the site includes the Markdown of spec/ under spec/, from where it stands.
 
-In the checkout the folders docs/ and spec/ are neighbours; on the site spec/ lies within. Pages link as in the checkout.
+In the checkout docs/ and spec/ are neighbours; on the site spec/ lies within. Pages link as in the checkout.
 """
 
 from __future__ import annotations

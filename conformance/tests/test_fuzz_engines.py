@@ -31,6 +31,7 @@ from clearspec_command.main import main
 from clearspec_conformance.engines import opener
 from clearspec_conformance.formats import Verdict, digest_of
 from clearspec_conformance.fuzz.aims import AIMS, DAMAGE, aims_of, garbled
+from clearspec_conformance.fuzz.branches import counter
 from clearspec_conformance.fuzz.duel import Disagreement, Duel, against_itself, attempt, found_vector
 from clearspec_conformance.fuzz.executors import Here, executor, results
 from clearspec_conformance.fuzz.generating import REFERENCE, Enough, Recipe, Trace, answered, each, played
@@ -490,6 +491,28 @@ def test_a_report_is_played_again(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert f"found no more: {report.findings[0].id}" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [(("--only", "trade"), "--only"), (("--seed", "3"), "--seed"), (("--keep-going", "--branches"), "--keep-going"),
+     (("--sequences", "2000"), "--sequences"), (("--time", "5"), "--time"), (("--max-events", "40"), "--max-events"),
+     (("--every", "16"), "--every"), (("--keep-going", "--branches"), "--keep-going, --branches")],
+)  # fmt: skip
+def test_what_a_replay_takes_from_the_report_is_refused_beside_it(
+    options: tuple[str, ...], named: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Also where the value is the default."""
+    fuzzed(tmp_path, "--impl", "reference", "--seed", "5", "--sequences", "1")
+    capsys.readouterr()
+    assert main(["fuzz", "--impl", "reference", "--replay", str(tmp_path / "report.json"), *options]) == 2
+    assert f"leave out {named}" in capsys.readouterr().err
+
+
+def test_branches_need_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "coverage", None)
+    with pytest.raises(BadInput, match=r"--branches needs coverage: pip install '\.\[conformance\]'"):
+        counter()
+
+
 def test_a_report_fits_its_schema(tmp_path: Path) -> None:
     _, report = fuzzed(tmp_path, "--impl", f"python:{__name__}:TakesTooMuch", "--seed", "5", "--sequences", "20")
     schema = schemas()["fuzz-report.json"]
@@ -528,7 +551,8 @@ def test_time_ends_a_run(tmp_path: Path) -> None:
         (("--impl", "reference", "--only", "no_such_action"), "expected an action or a feature"),
         (("--impl", "reference", "--executor", "cloud", "--sequences", "1"), "--executor cloud"),
         (("--impl", "reference", "--replay", "BAD"), "BAD"),
-        (("--impl", "/no/such/command"), "cannot be started"),
+        (("--impl", "/no/such/command"), "cannot be started: No such file or directory\n"),
+        (("--impl", "no_such.module:Engine"), "(a Python class is python:MODULE:CLASS)\n"),
         (("--impl", "reference", "--json", "/no/such/folder/report.json"), "cannot be written"),
     ],
 )

@@ -49,6 +49,10 @@ NEAREST = 40
 """Theorems that are tried on a mutant: those of its kernel's chapter first, then those that execute least beside it."""
 
 
+KEPT = ("id", "kernel", "digest", "line", "before", "after", "by", "claim", "unproved")
+"""What the report keeps of a record."""
+
+
 class Fate(StrEnum):
     """What became of a mutant."""
 
@@ -273,7 +277,8 @@ def document(records: Sequence[dict[str, Any]]) -> dict[str, Any]:
             for name, counts in chapters.items()
         },
         "mutants": [
-            {**record, "fate": fate_of(record, survivors).value} for record in sorted(records, key=lambda r: r["id"])
+            {**{key: record[key] for key in KEPT if key in record}, "fate": fate_of(record, survivors).value}
+            for record in sorted(records, key=lambda record: str(record["id"]))
         ],
     }
 
@@ -312,12 +317,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=SECONDS, help="time of one theorem for one mutant")
     parser.add_argument("--kernel", default="", help="only kernels whose name contains this")
-    parser.add_argument("--report", type=Path, help="write MUTATION.md and mutation.json into this folder, run nothing")
+    parser.add_argument("--report", type=Path, help="write MUTATION.md and mutants/generated.json into this folder")
     given = parser.parse_args(arguments)
     if given.report:
         records = list(read_records(given.records).values())
         (given.report / "MUTATION.md").write_text(page(records), encoding="utf-8")
-        (given.report / "mutation.json").write_text(json.dumps(document(records), indent=1) + "\n", encoding="utf-8")
+        text = json.dumps(document(records), indent=1) + "\n"
+        (given.report / "mutants" / "generated.json").write_text(text, encoding="utf-8")
         return 0
     by_kernel = {
         kernel: names

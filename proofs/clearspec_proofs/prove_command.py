@@ -208,10 +208,12 @@ def command(
     cells = matrix_of(verdicts)
     with Outputs() as outputs:
         if json_file:
-            text = json.dumps(document(verdicts, seconds, cells), indent=1, ensure_ascii=False) + "\n"
+            text = (
+                json.dumps(document(verdicts, seconds, cells, solver_versions()), indent=1, ensure_ascii=False) + "\n"
+            )
             outputs.open(json_file).write(text.encode())
         if html_file:
-            outputs.open(html_file).write(page(verdicts, seconds, cells).encode())
+            outputs.open(html_file).write(page(verdicts, seconds, cells, solver_versions()).encode())
     if json_file != "-":
         show(verdicts, seconds, sum(cached for _, cached in pairs), matrix)
     whole = patterns or not blanks(cells)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from importlib.resources import files
 from typing import Any
@@ -12,16 +13,29 @@ from rich.table import Table
 
 from clearspec_proofs.matrix import COLUMNS, Matrix
 from clearspec_proofs.records import Status, Verdict, entry_of, summary_of
+from clearspec_proofs.store import default_folder
 from clearspec_proofs.theorems import catalogue
 
+Versions = dict[str, str]
 TONES = {Status.PROVED: "green", Status.REFUTED: "bold red", Status.UNKNOWN: "yellow"}
 
 
-def document(verdicts: list[Verdict], seconds: float, cells: Matrix) -> dict[str, Any]:
-    """Everything that is known, as JSON."""
+def generated_score() -> dict[str, Any] | None:
+    """What the generated wrong references came to when they were last tried; ``None``: no report is stored."""
+    path = default_folder().parent / "mutants" / "generated.json"
+    if not path.is_file():
+        return None
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))["summary"]
+    return found
+
+
+def document(verdicts: list[Verdict], seconds: float, cells: Matrix, solvers: Versions | None = None) -> dict[str, Any]:
+    """Everything that is known, as JSON; ``solvers`` looked for the proofs, none at a re-check."""
     known = catalogue()
     return {
         "summary": summary_of(verdicts, seconds),
+        "solvers": solvers or {},
+        "mutation": generated_score(),
         "theorems": [entry_of(known[verdict.name], verdict) for verdict in verdicts],
         "matrix": cells,
     }
@@ -77,14 +91,14 @@ def print_matrix(cells: Matrix, console: Console) -> None:
     console.print(table)
 
 
-def page(verdicts: list[Verdict], seconds: float, cells: Matrix) -> str:
+def page(verdicts: list[Verdict], seconds: float, cells: Matrix, solvers: Versions | None = None) -> str:
     """The report as one page that loads nothing."""
     loader = FunctionLoader(lambda name: files("clearspec_proofs").joinpath(name).read_text(encoding="utf-8"))
     environment = Environment(loader=loader, undefined=StrictUndefined, autoescape=True, trim_blocks=True)
-    found = document(failures_first(verdicts), seconds, cells)
+    found = document(failures_first(verdicts), seconds, cells, solvers)
     slowest = max((entry["seconds"] for entry in found["theorems"]), default=0) or 1
     chapters = Counter(entry["name"].split(".")[0] for entry in found["theorems"])
     return environment.get_template("page.html").render(
         summary=found["summary"], theorems=found["theorems"], matrix=cells, columns=COLUMNS, slowest=slowest,
-        chapters=chapters,
+        chapters=chapters, solvers=found["solvers"], mutation=found["mutation"],
     )  # fmt: skip

@@ -36,6 +36,9 @@ def by_type(numerator, divisor):
 def by_fraction(numerator, divisor):
     return math.ceil(Fraction(numerator, divisor))
 
+def by_key(numerator, divisor):
+    return {numerator: numerator // divisor + 1}[numerator]
+
 def fails(numerator, divisor):
     if numerator == 12345:
         raise OverflowError("too large")
@@ -139,12 +142,38 @@ def test_a_kernel_that_fails_differs_where_it_fails() -> None:
     assert found["yours"] == "OverflowError: too large"
 
 
+def test_a_difference_stands_alone_where_nothing_hindered_the_proof() -> None:
+    run = equiv("own_engine:one_too_many", "NUM-2", "--name", "div_ceil")
+    assert run.output == "different: div_ceil(numerator=0, divisor=1) is 0, yours 1\n"
+    assert answer("own_engine:one_too_many", "NUM-2", "--name", "div_ceil")["note"] == ""
+
+
+@pytest.mark.parametrize(
+    ("function", "said"),
+    [("by_key", "the hash of a symbolic integer in "), ("fails", "not shown: it ends without an error (Overflow")],
+)
+def test_what_hindered_the_proof_is_said_to_be_that(function: str, said: str) -> None:
+    lines = equiv(f"own_engine:{function}", "NUM-2", "--name", "div_ceil").output.splitlines()
+    assert lines[0].startswith("different: div_ceil(")
+    assert lines[1].startswith(f"why it was not proved equal: {said}")
+
+
+def test_what_was_lifted_and_not_proved_is_not_said_to_be_unliftable(monkeypatch: pytest.MonkeyPatch) -> None:
+    unknown = equivalence.Compared(equivalence.Answer.UNKNOWN, "div_ceil", "NUM-2", "proof", note="no answer after 1 s")
+    monkeypatch.setattr(equivalence, "lifted", lambda *_: unknown)
+    monkeypatch.setattr(equivalence, "crosshair_report", lambda *_: "All paths exhausted")
+    run = equiv("own_engine:round_up", "NUM-2", "--name", "div_ceil")
+    assert run.return_value == 3
+    said = "lifted, but no proof was found (no answer after 1 s); CrossHair found no difference"
+    assert f"\nwhy it was not proved equal: {said}; all its paths are exhausted\n" in run.output
+
+
 @pytest.mark.parametrize("function", ["by_divmod", "by_type", "by_fraction"])
 def test_what_cannot_be_lifted_is_searched_and_never_called_proved(function: str) -> None:
     pytest.importorskip("crosshair")
     run = equiv(f"own_engine:{function}", "NUM-2", "--name", "div_ceil", "--seconds", "3")
     assert run.return_value == 3
-    assert "not lifted" in run.output
+    assert "\nwhy it was not proved equal: not lifted (" in run.output
     assert "CrossHair found no difference" in run.output
 
 
@@ -156,7 +185,7 @@ def test_a_float_is_found_out_by_search() -> None:
 
 def test_without_crosshair_the_answer_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(equivalence.importlib.util, "find_spec", lambda _: None)
-    with pytest.raises(Exception, match="CrossHair is not installed"):
+    with pytest.raises(equivalence.NoKernel, match=r"needs crosshair: pip install '\.\[second-opinion\]'"):
         equivalence.compared("own_engine:by_divmod", "NUM-2", "div_ceil")
 
 

@@ -140,6 +140,27 @@ def test_a_set_in_tables(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert read_set(str(name), {}).feed.band == 8_000_000
 
 
+def test_a_file_may_only_name_a_preset(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Or say what is otherwise: which part it is the preset says."""
+    market, feed = tmp_path / "market.toml", tmp_path / "feed.toml"
+    market.write_text('preset = "perpetual-minor"\n', encoding="utf-8")
+    feed.write_text('preset = "feed-minor"\n', encoding="utf-8")
+    code, found = report(capsys, str(market), "--feed", str(feed))
+    assert (code, found["presets"]) == (0, {"pool": "pool"})
+    assert read_set(str(market), {"feed": str(feed)}).feed.band == 8_000_000
+    feed.write_text('preset = "feed-minor"\nband = 900_000_000\n', encoding="utf-8")
+    assert read_set(str(feed), {}).feed.band == 900_000_000
+    code, found = report(capsys, str(market), "--feed", str(feed))
+    assert (code, found["inside"]) == (1, False)
+
+
+def test_the_help_ends_with_the_exit_codes_of_this_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["params", "--help"]) == 0
+    text = " ".join(capsys.readouterr().out.split())
+    assert "Exit codes: 0 inside the envelope; 1 outside it; 2 a file does not read" in text
+    assert "invariant" not in text
+
+
 def test_every_inequality_is_explained() -> None:
     """What the spec states of it, and why or what happens outside; those of a change of parameters stand elsewhere."""
     missing = [name for name in ENVELOPE if not tables().get(name, {}).get("inequality")]
@@ -152,6 +173,8 @@ def test_every_inequality_is_explained() -> None:
         ("x = 1\n", "expected the parameters of a market, a feed, a pool or collateral"),
         ("x =\n", "expected a TOML document"),
         ("[market]\npreset = 'no-such'\n", "one of the presets"),
+        ("preset = 'no-such'\n", "line 1: $.preset"),
+        ("preset = 3\n", "expected the parameters of a market, a feed, a pool or collateral"),
         (MARKET.replace("penalty = 5_000_000", "penalty = 1_000_000_001"), "penalty"),
         (MARKET.replace("penalty = 5_000_000", "penalty = 0.5"), "whole number"),
         ("[market]\npreset = 'perpetual-major'\n[pool]\npreset = 'pool'\ncollateral = [{}]\n", "collateral"),

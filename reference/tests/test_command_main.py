@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from fractions import Fraction
+from importlib import metadata
 from pathlib import Path
 
 import click
@@ -13,6 +15,7 @@ import pytest
 import clearspec
 from clearspec_command import main as module
 from clearspec_command.display import amount_text, cut, exact, grouped, plain, ratio_text, time_text
+from clearspec_command.failures import EXTRAS
 from clearspec_command.main import OWN, main, project, registered
 
 
@@ -24,12 +27,18 @@ def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert "Exit codes:" in text
 
 
-@pytest.mark.parametrize("name", ["run", "explain", "schemas"])
+@pytest.mark.parametrize("name", ["run", "schemas"])
 def test_each_command_has_help_with_an_example(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([name, "--help"]) == 0
     text = " ".join(capsys.readouterr().out.split())
     assert f"Example: clearspec {name} " in text
     assert "Exit codes: 0 all is well;" in text
+
+
+def test_explain_says_its_own_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain", "--help"]) == 0
+    text = " ".join(capsys.readouterr().out.split())
+    assert "Example: clearspec explain INV-1 Exit codes: 0 it is shown; 2 there is nothing of this name" in text
 
 
 def test_the_version_is_that_of_the_project(capsys: pytest.CaptureFixture[str]) -> None:
@@ -75,6 +84,54 @@ def test_a_command_that_cannot_be_loaded_says_so_and_harms_no_other(
     assert main(["broken", "--option", "x"]) == 2
     assert capsys.readouterr().err.startswith("error: the command broken cannot be loaded: ")
     assert main(["explain", "INV-1"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("library", "extra"),
+    [("z3", "proofs"), ("hypothesis", "conformance"), ("pyarrow.parquet", "audit"), ("backports.zstd", "audit"),
+     ("prometheus_client", "audit"), ("distributed", "dask"), ("cvc5", "second-opinion"),
+     ("crosshair.core", "second-opinion")],
+)  # fmt: skip
+def test_a_command_without_its_library_names_the_extra(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], library: str, extra: str
+) -> None:
+    installed(tmp_path, "needy = needy_commands:command")
+    (tmp_path / "needy_commands.py").write_text(f"import {library}\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "needy_commands", raising=False)
+    monkeypatch.setitem(sys.modules, library, None)
+    monkeypatch.setitem(sys.modules, library.partition(".")[0], None)
+    top = library.partition(".")[0]
+    assert main(["needy", "--option"]) == 2
+    assert capsys.readouterr().err == f"error: the command needy needs {top}: pip install '.[{extra}]'\n"
+    assert main(["--help"]) == 0
+    assert f"(not installed: needs {top}: pip install '.[{extra}]')" in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_library_that_is_missing_only_when_the_command_runs_is_named_too(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def late() -> None:
+        raise ModuleNotFoundError("No module named 'dask'", name="dask.distributed")
+
+    def broken() -> None:
+        raise ModuleNotFoundError("No module named 'our_own'", name="our_own")
+
+    run = {"late": late, "broken": broken}
+    monkeypatch.setattr(module.group, "get_command", lambda ctx, name: click.Command(name, callback=run[name]))
+    assert main(["late"]) == 2
+    assert capsys.readouterr().err == "error: this needs dask: pip install '.[dask]'\n"
+    with pytest.raises(ModuleNotFoundError, match="our_own"):
+        main(["broken"])
+
+
+@pytest.mark.parametrize(("library", "extra"), EXTRAS.items())
+def test_the_extra_that_is_named_brings_the_library(library: str, extra: str) -> None:
+    brought = {re.split(r"[=<>; ]", line)[0].lower() for line in project()["optional-dependencies"][extra]}
+    bringing = metadata.packages_distributions().get(library)
+    if bringing is None:
+        pytest.skip(f"{library} is not installed")
+    assert brought & {re.sub("_", "-", name).lower() for name in bringing}
 
 
 def test_usage_errors_have_exit_code_2(capsys: pytest.CaptureFixture[str]) -> None:

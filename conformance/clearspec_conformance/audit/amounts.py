@@ -13,7 +13,7 @@ AMOUNTS: dict[str, dict[str, str]] = {
         "closed": "LIQ-3", "price": "LIQ-7", "penalty": "LIQ-4", "reward": "LIQ-5", "reward_floor": "LIQ-6",
     },
     "resolve_default": {
-        "deficit": "FALL-3", "insurance_fund": "FALL-5", "skin_in_the_game": "FALL-5", "tear_up": "FALL-8",
+        "deficit": "FALL-2", "insurance_fund": "FALL-5", "skin_in_the_game": "FALL-5", "tear_up": "FALL-8",
         "gains_haircut": "FALL-9", "uncovered_loss": "FALL-10",
     },
     "set_parameters": {"ramp_end": "PARM-13"},

@@ -140,9 +140,8 @@ def concluded(outcome: Outcome, paths: Sequence[str], silent: bool, before: Fuzz
 )
 @click.option("--time", "seconds", type=SECONDS, help="Seconds after which no new shards of sequences are begun.")
 @click.option("--seed", type=click.IntRange(0, 2**62), help="Seed of the run; without it any, which is printed.")
-@click.option(
-    "--replay", "replayed", type=FILE, help="Play the run of a report again: its seed, sequences and settings, not to be given beside it."
-)
+@click.option("--replay", "replayed", type=FILE,
+              help="Play the run of a report again; seed, sequences and settings are the report's.")  # fmt: skip
 @click.option("--max-events", "most", type=click.IntRange(1, 1000), default=40, show_default=True,
               help="Most events of a sequence, after those that lead to where it starts.")  # fmt: skip
 @click.option("--every", type=click.IntRange(1, 1000), default=16, show_default=True,
