@@ -92,6 +92,13 @@ def _require_marks(theorem: Theorem, tally: Tally, budget: Budget) -> None:
         if not any(model_of(path, budget) is not None for path in paths[:MODELS_MAX]):
             tally.verdict.status = Status.UNKNOWN
             tally.verdict.note = f"empty: no path to {mark!r} is known to have a model"
+    if not theorem.marks and not any(model_of(path, budget) is not None for path in tally.ended + _marked(tally)):
+        tally.verdict.status = Status.UNKNOWN
+        tally.verdict.note = "empty: no path to its end is known to have a model"
+
+
+def _marked(tally: Tally) -> list[Path]:
+    return [path for paths in tally.reached.values() for path in paths[:MODELS_MAX]]
 
 
 def _prove_named(name: str, budget: Budget) -> Verdict:

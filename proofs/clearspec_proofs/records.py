@@ -12,6 +12,9 @@ from clearspec_proofs.lifting.recorded import Nodes
 from clearspec_proofs.stand_ins import left_in_place
 from clearspec_proofs.theorems import Theorem
 
+ENDED_MAX = 20
+"""Paths that are kept of a theorem that names no points to reach."""
+
 
 class Status(StrEnum):
     """What came of a theorem."""
@@ -73,6 +76,8 @@ class Tally:
     reached: dict[str, list[Path]] = field(default_factory=dict)
     contracts: set[str] = field(default_factory=set)
     obligations: list[str] = field(default_factory=list)
+    ended: list[Path] = field(default_factory=list)
+    """The first paths that come to their end, of a theorem that names no points to reach."""
 
     def add(self, end: Ended) -> None:
         """Count a path."""
@@ -87,6 +92,8 @@ class Tally:
         self.contracts |= path.contracts
         self.obligations += path.obligations
         if not end.discarded:
+            if not path.marks and len(self.ended) < ENDED_MAX:
+                self.ended.append(path)
             for mark in path.marks:
                 self.reached.setdefault(mark, []).append(path)
 

@@ -13,7 +13,9 @@ from clearspec_command.main import main
 from clearspec_conformance.formats import KernelVector
 from clearspec_conformance.kernels import called
 from clearspec_proofs import store
-from clearspec_proofs.theorems import catalogue
+from clearspec_proofs.proving import prove
+from clearspec_proofs.records import Status
+from clearspec_proofs.theorems import Strength, Theorem, catalogue
 from clearspec_proofs.trials.swapping import swapped
 
 CARRY = "numerics.carry-owns-the-remainder"
@@ -138,3 +140,18 @@ def test_the_page_is_one_file_that_loads_nothing(tmp_path: Path) -> None:
     assert CARRY in text
     assert "NUM-4" in text
     assert "http" not in text.replace("http-equiv", "")
+
+
+@pytest.mark.parametrize("marks", [(), ("reached",)])
+def test_a_theorem_about_nothing_is_unknown(marks: tuple[str, ...]) -> None:
+    """No number from 0 to 5 has a square of 7, which the solver finds out and known bounds do not."""
+
+    def body(path: Any) -> None:
+        number = path.atom("number", 0, 5)
+        path.assume(lambda: number * number == 7)
+        path.mark("reached")
+        path.claim("anything", lambda: number <= 5)
+
+    verdict = prove(Theorem("test.body", "A test.", ("NUM-1",), Strength.EVERY_INPUT, body, marks))
+    assert verdict.status == Status.UNKNOWN
+    assert verdict.note.startswith("empty")
