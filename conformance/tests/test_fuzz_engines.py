@@ -493,7 +493,7 @@ def test_a_report_is_played_again(tmp_path: Path, capsys: pytest.CaptureFixture[
 
 @pytest.mark.parametrize(
     ("options", "named"),
-    [(("--only", "trade"), "--only"), (("--seed", "3"), "--seed"), (("--keep-going", "--branches"), "--keep-going"),
+    [(("--only", "trade"), "--only"), (("--seed", "3"), "--seed"), (("--branches",), "--branches"),
      (("--sequences", "2000"), "--sequences"), (("--time", "5"), "--time"), (("--max-events", "40"), "--max-events"),
      (("--every", "16"), "--every"), (("--keep-going", "--branches"), "--keep-going, --branches")],
 )  # fmt: skip

@@ -240,7 +240,8 @@ class SoundWorld(World):
     def samples(self, market: str) -> tuple[Any, ...]:
         """Premium samples of a running interval: one of any value stands for all; all where the real functions run."""
         if self.explicit:
-            count = self.path.choice(f"{market}.samples", *range(10))
+            drawn = self.path.choice(f"{market}.samples", *range(10))
+            count = next(number for number in range(10) if drawn == number)
             return tuple(self.path.atom(f"{market}.sample{at}") for at in range(count))
         return (self.path.atom(f"{market}.sample"),)
 

@@ -6,12 +6,13 @@ from typing import Any
 
 from clearspec import events as ev
 from clearspec import margin, trading
-from clearspec.ledger import Kind, balance, house, user
+from clearspec.funding import funding_owed, haircut_owed
+from clearspec.ledger import Kind, balance, clearing, house, user
 from clearspec.margin import Standing, bounded, position_exposure, reduces_risk
 from clearspec.numerics import BALANCE_MAX, EQUITY_MAX, NOTIONAL_MAX, PRICE_MAX, SCALE, SIZE_MAX, mul_ceil, notional
 from clearspec.oracle import is_fresh
 from clearspec.parameters import TradingParameters
-from clearspec.state import MarketStatus, Position
+from clearspec.state import FLAT, MarketStatus, Position
 from clearspec.trading import (
     charge_fees,
     fill,
@@ -34,13 +35,12 @@ from clearspec_proofs.stand_ins import (
 )
 from clearspec_proofs.standings import Standings, remembered
 from clearspec_proofs.theorems import Strength, theorem
-from clearspec_proofs.world import CASH, COIN, MARKET, POOL, World
+from clearspec_proofs.world import CASH, COIN, MARKET, POOL, Tables, World
 
 
 def any_position(path: Any) -> Position:
     """A position of any size and cost."""
-    indices = path.atom("funding_index"), path.atom("haircut_index")
-    return Position(path.atom("size", -SIZE_MAX, SIZE_MAX), path.atom("cost"), *indices)
+    return Position(*(path.atom(name) for name in ("size", "cost", "funding_index", "haircut_index")))
 
 
 def good_position(path: Any) -> Position:
@@ -53,18 +53,21 @@ def good_position(path: Any) -> Position:
 
 @theorem(
     "filled-conserves",
-    "A fill changes the size by the lots filled; what it realises is the rise of the cost beyond what was paid.",
+    "A fill changes the size by the lots filled; what it realises is the rise of the cost beyond what was paid; and a "
+    "position that is flat afterwards, and was no claim before, costs nothing.",
     "TRADE-1",
 )
 def filled_conserves(path: Any) -> Any:
-    """The contract by which a fill stands in for itself inside transitions."""
-    position = any_position(path)
-    delta, price = path.atom("delta", -SIZE_MAX, SIZE_MAX), path.atom("price", 1, PRICE_MAX)
+    """The contract by which a fill stands in for itself inside transitions; of any integers."""
+    position, delta, price = any_position(path), path.atom("delta"), path.atom("price")
     after, realised = filled(position, delta, price)
     path.claim("size", lambda: after.size == position.size + delta)
     path.claim("cost", lambda: after.cost == position.cost + delta * price + realised)
     path.claim("funding index", lambda: after.funding_index == position.funding_index)
     path.claim("haircut index", lambda: after.haircut_index == position.haircut_index)
+    if after.size == 0 and (position.size != 0 or position.cost == 0):
+        path.mark("flat")
+        path.claim("a flat position costs nothing", lambda: after.cost == 0)
     return after.size, after.cost, realised
 
 
@@ -78,7 +81,7 @@ def filled_conserves(path: Any) -> Any:
 def filled_keeps_cost_within_size(path: Any) -> Any:
     """INV-12 of one position: opening, closing a part, closing all, and through zero."""
     position = good_position(path)
-    delta, price = path.atom("delta", -SIZE_MAX, SIZE_MAX), path.atom("price", 1, PRICE_MAX)
+    delta, price = path.atom("delta"), path.atom("price", 1, PRICE_MAX)
     after, realised = filled(position, delta, price)
     low, high = (0, after.size * PRICE_MAX) if after.size >= 0 else (after.size * PRICE_MAX, 0)
     path.claim("not below", lambda: after.cost >= low)
@@ -92,10 +95,9 @@ def filled_keeps_cost_within_size(path: Any) -> Any:
     "TRADE-1",
 )
 def fill_moves_worth_by_its_price(path: Any) -> Any:
-    """Exact: no rounding of the cost released reaches the equity."""
+    """Exact: no rounding of the cost released reaches the equity; of any integers."""
     position = any_position(path)
-    delta, price = path.atom("delta", -SIZE_MAX, SIZE_MAX), path.atom("price", 1, PRICE_MAX)
-    mark = path.atom("mark", 0, PRICE_MAX)
+    delta, price, mark = path.atom("delta"), path.atom("price"), path.atom("mark")
     after, realised = filled(position, delta, price)
     gain = (after.size * mark - after.cost + realised) - (position.size * mark - position.cost)
     path.claim("worth", lambda: gain == delta * (mark - price))
@@ -197,6 +199,75 @@ def no_worse_than_mark_means_no_loss(path: Any) -> Any:
     return fair
 
 
+# Novation
+
+
+def at_mark(world: World, account: str, mark: Any) -> Any:
+    """What an account's cash and its position come to at a mark, net of funding and gains haircut owed; exact."""
+    state = world.state
+    position, funding = state.positions.get((account, MARKET), FLAT), state.fundings[MARKET]
+    owed = funding_owed(position, funding.index) + haircut_owed(position, funding)
+    return holding(world, account) + notional(position.size, mark) - position.cost - owed
+
+
+@theorem(
+    "novation-moves-worth-by-its-price",
+    "Lots that change hands between two accounts of the market's pool, of which neither holds a claim there, move what "
+    "each is worth at any mark, net of funding and gains haircut owed, by the lots times mark less price, for the "
+    "seller with the opposite sign; sizes move by the lots, a position that ends flat costs nothing and is no longer "
+    "listed; nothing of it is posted beside the two accounts and the market's clearing, and nothing else changes but "
+    "open interest.",
+    "TRADE-1",
+    "TRADE-2",
+    "TRADE-3",
+    strength=Strength.ONE_STEP,
+    marks=("flat", "open"),
+)
+def novation_moves_worth_by_its_price(path: Any) -> Any:
+    """Of any positions, of any number of lots at any price; the contract by which a novation stands in for itself."""
+    world, ctx = charging(path)
+    lots, price, mark = (path.atom(name) for name in ("lots", "price", "mark"))
+    held = {account: one_held(world, account) for account in "AB"}
+    world.state.commit()
+    start, before = Tables.of(world.state), {account: at_mark(world, account, mark) for account in "AB"}
+    with standing_in(path, FILLED_TO_FLAT):
+        sizes = trading.novate(ctx, "A", "B", MARKET, lots, price)
+    for account, (first, last), delta in zip("AB", sizes, (lots, -lots), strict=True):
+        path.claim("worth", lambda a=account, d=delta: at_mark(world, a, mark) - before[a] == d * (mark - price))
+        path.claim("size", lambda a=account, f=first, n=last, d=delta: held[a] == f and f + d == n)
+        path.claim("as it says", lambda a=account, n=last: held_size(ctx, a, MARKET) == n)
+        if last == 0:
+            path.mark("flat")
+            claim_flat(path, world, account)
+        else:
+            path.mark("open")
+    against = clearing(CASH, POOL, MARKET)
+    keys = {against, *(user(CASH, POOL, account) for account in "AB")}
+    path.claim("posted", lambda: {key for posting in ctx.postings for key in posting[:2]} <= keys)
+    causes = {posting.cause for posting in ctx.postings}
+    path.claim("causes", lambda: causes == {"FUND-6", "FALL-9", "TRADE-1"})
+    mine = {("balances", key) for key in keys} | {("open_interest", MARKET)}
+    mine |= {entry for account in "AB" for entry in (("accounts", account), ("positions", (account, MARKET)))}
+    path.claim("nothing else", lambda: set(start.changed(world.state)) <= mine)
+    return sizes[0][1]
+
+
+def one_held(world: World, account: str) -> Any:
+    """The lots of an account that holds a position, or one that is flat, or none."""
+    kind = world.path.choice(f"{account} holds", "open", "flat", "none")
+    if kind == "none":
+        return 0
+    world.position(account, MARKET, "open" if kind == "open" else "flat")
+    return world.state.positions[account, MARKET].size
+
+
+def claim_flat(path: Any, world: World, account: str) -> None:
+    """A position that ended flat costs nothing and is not listed."""
+    state = world.state
+    path.claim("a flat position costs nothing", lambda: state.positions[account, MARKET].cost == 0)
+    path.claim("it is not listed", lambda: MARKET not in state.accounts[account].markets)
+
+
 # Fees
 
 TREASURY, INSURANCE = Kind.FEE_TREASURY, Kind.INSURANCE_FUND
@@ -232,7 +303,7 @@ def covered(path: Any, limits: TradingParameters) -> None:
 def fees_rounded_up(path: Any) -> Any:
     """Any notional and parameters; nothing is rounded in the user's favour."""
     world, ctx = charging(path)
-    market, value = world.state.markets[MARKET], path.atom("value", 0, NOTIONAL_MAX)
+    market, value = world.state.markets[MARKET], path.atom("value", 0)
     limits = market.listing.parameters.trading
     fees = charge_fees(ctx, market, "A", "B", value)
     for name, fee, ratio in (("taker", fees[0], limits.taker_fee), ("maker", fees[1], limits.maker_fee)):
@@ -252,7 +323,7 @@ def fees_rounded_up(path: Any) -> Any:
 def fees_reach_treasury_and_insurance(path: Any) -> Any:
     """From any balances."""
     world, ctx = charging(path)
-    market, value = world.state.markets[MARKET], path.atom("value", 0, NOTIONAL_MAX)
+    market, value = world.state.markets[MARKET], path.atom("value", 0)
     covered(path, market.listing.parameters.trading)
     before = {name: holding(world, name) for name in ("A", "B", TREASURY, INSURANCE)}
     with standing_in(path, fees_conserved()):
@@ -279,7 +350,7 @@ def fees_reach_treasury_and_insurance(path: Any) -> Any:
 def splitting_pays_no_less_in_fees(path: Any) -> Any:
     """By induction any number of parts; each part adds at most an atom for each side."""
     world, ctx = charging(path)
-    market, parts = world.state.markets[MARKET], [path.atom(f"part {n}", 0, NOTIONAL_MAX // 2) for n in (1, 2)]
+    market, parts = world.state.markets[MARKET], [path.atom(f"part {n}", 0) for n in (1, 2)]
     whole = charge_fees(ctx, market, "A", "B", parts[0] + parts[1])
     first, second = (charge_fees(ctx, market, "A", "B", part) for part in parts)
     for side, name in enumerate(("taker", "maker")):
@@ -343,6 +414,7 @@ def less_risk(path: Any, before: Standing, after: Standing) -> Any:
     if path.choice("less risk", True, False) == False:  # noqa: E712
         return False
     grounds = "trading.less-risk-means-no-worse-health"
+    path.claim("requirements are not negative", lambda: before.maintenance >= 0 and after.maintenance >= 0)
     path.assume(lambda: after.maintenance <= before.maintenance, grounds)
     path.assume(lambda: after.net_liquidation_value >= 0, grounds)
     if before.margin_equity >= 0:
@@ -391,7 +463,7 @@ class Side:
         """This side's fill as it is; nothing of the other side is looked at afterwards."""
         lots = size if self.account == buyer else -size
         mine = fill(ctx, ctx.state.accounts[self.account], market, lots, price)
-        ctx.state.open_interest.put(market, self.path.fresh("open interest", 0))
+        ctx.state.open_interest.put(market, self.path.fresh("open interest"))
         other = self.path.fresh("start"), self.path.fresh("end")
         if self.willing:
             active = ctx.state.markets[market].status == MarketStatus.ACTIVE
@@ -546,11 +618,10 @@ def fill_and_back_changes_nothing(path: Any) -> Any:
     "MARG-10",
 )
 def closing_at_mark_is_less_risk(path: Any) -> Any:
-    """Equities within the range of NUM-9; the health test never locks a healthy position in."""
-    reach = EQUITY_MAX - NOTIONAL_MAX
-    equity, more = path.atom("equity", -reach, reach), path.atom("collateral above counted", 0, reach)
-    released, left = path.atom("released", 0, reach), path.atom("left", 0, reach)
-    fee = path.atom("fee", -NOTIONAL_MAX, NOTIONAL_MAX)
+    """Any equities, also beyond the clamp of NUM-9; the health test never locks a healthy position in."""
+    equity, more = path.atom("equity"), path.atom("collateral above counted", 0)
+    released, left = path.atom("released", 0), path.atom("left", 0)
+    fee = path.atom("fee")
     if fee >= 1:
         path.assume(lambda: equity >= released + left, "not liquidatable")
         path.assume(lambda: fee <= released, "the fee is within the requirement given up")
@@ -574,7 +645,7 @@ def closing_at_mark_is_less_risk(path: Any) -> Any:
 def reducing_never_raises_open_interest(path: Any) -> Any:
     """Of any sizes of the two; the novation as it is."""
     world, ctx = charging(path)
-    lots, price = path.atom("lots", 1, SIZE_MAX), path.atom("price", 1, PRICE_MAX)
+    lots, price = path.atom("lots", 1), path.atom("price")
     for account in "AB":
         world.position(account, MARKET, "open" if world.either(f"{account} holds") else "flat")
     mine, sign = ("A", 1) if world.either("the buyer reduces") else ("B", -1)
@@ -591,7 +662,8 @@ def closing_allowed(path: Any, before: Standing, after: Standing) -> Any:
     """``reduces_risk`` of a side that closes at mark, by its contract."""
     fee = before.margin_equity - after.margin_equity
     path.claim("worth the fee less", lambda: before.net_liquidation_value - after.net_liquidation_value == fee)
-    path.claim("no more requirement", lambda: after.maintenance <= before.maintenance)
+    path.claim("no more requirement", lambda: 0 <= after.maintenance <= before.maintenance)
+    path.claim("worth no less than it counts", lambda: before.net_liquidation_value >= before.margin_equity)
     if fee >= 1:
         path.claim("not liquidatable", lambda: before.margin_equity >= before.maintenance)
         path.claim("the fee is within the requirement", lambda: fee <= before.maintenance - after.maintenance)
@@ -601,9 +673,23 @@ def closing_allowed(path: Any, before: Standing, after: Standing) -> Any:
 
 
 CLOSING = remembered(reduces_risk, "trading.closing-at-mark-is-less-risk", closing_allowed)
-IN_ALL = StandIn(
-    trading.require_open_interest, "trading.reducing-never-raises-open-interest", lambda _: lambda *__: None
-)
+
+
+def not_raised(side: Side, lots: Any) -> StandIn:
+    """The cap of open interest does not stop a side that reduces by so many lots."""
+
+    def of(path: Any) -> Function:
+        def stand_in(ctx: ev.Context, market: Any, before: Any, trading: Any) -> None:
+            with ctx.state.rewound():
+                start, interest = held_size(ctx, side.account, MARKET), ctx.state.open_interest[MARKET]
+            path.claim("lots are filled", lambda: lots >= 1)
+            path.claim("the side reduces", lambda: reduces(start, start + side.sign * lots))
+            path.claim("of the event's begin", lambda: before == interest)
+
+        return stand_in
+
+    return StandIn(trading.require_open_interest, "trading.reducing-never-raises-open-interest", of)
+
 
 
 @theorem(
@@ -639,8 +725,8 @@ def close_at_mark_is_accepted(path: Any) -> Any:
     path.assume(lambda: fee <= part.maintenance, "the fee is within maintenance")
     path.assume(lambda: -BALANCE_MAX <= cash - fee <= BALANCE_MAX, "balance in range")
     mine_alone = (side.passing(trading.require_caps), side.passing(trading.require_balance_limit))
-    action = ev.Trade(MARKET, "A", "B", lots, mark, side.action.maker)
-    receipt = accepted(world, action, *side.stand_ins(), *mine_alone, CLOSING, IN_ALL, time=ctx.time)
+    action, in_all = ev.Trade(MARKET, "A", "B", lots, mark, side.action.maker), not_raised(side, lots)
+    receipt = accepted(world, action, *side.stand_ins(), *mine_alone, CLOSING, in_all, time=ctx.time)
     path.claim("flat", lambda: held_size(ctx, mine, MARKET) == 0)
     return receipt.reason
 

@@ -18,6 +18,7 @@ from clearspec_proofs.proving import chosen
 from clearspec_proofs.records import Status
 from clearspec_proofs.solving.search import Budget, Searching, model_of
 from clearspec_proofs.theorems import Theorem
+from clearspec_proofs.trials.swapping import as_it_is, is_exchanged
 
 PATHS_MAX = 20_000
 FAILED_MAX = 6
@@ -158,9 +159,17 @@ def witnessed(theorem: Theorem, end: Ended | None, budget: Budget) -> tuple[str,
     for number in range(TRIES):
         moved = 0.0 if number == 0 and model is not None else random.choice((0.1, 0.3, 0.6, 1.0))
         found = failing(theorem, Near(model or {}, options, random, moved))
-        if found is not None:
+        if found is not None and not is_spurious(theorem, found[1]):
             return found
     return None
+
+
+def is_spurious(theorem: Theorem, drawn: dict[str, Any]) -> bool:
+    """Whether a theorem fails with these numbers on the right reference too, where a wrong one is in its place."""
+    if not is_exchanged():
+        return False
+    with as_it_is():
+        return refutes(theorem, drawn)
 
 
 def failures_of(theorem: Theorem, budget: Budget, trial: Trial) -> Iterator[Ended]:
@@ -207,12 +216,18 @@ def _try(theorem: Theorem, budget: Budget, trial: Trial) -> None:
         trial.status, (trial.claim, trial.drawn) = Status.REFUTED, found
 
 
-def tried(theorem: Theorem, seconds: float, budget: Budget | None = None) -> Trial:
-    """Try to refute a theorem within so many seconds."""
+def tried(
+    theorem: Theorem, seconds: float, budget: Budget | None = None, known_numbers: dict[str, int] | None = None
+) -> Trial:
+    """Try to refute a theorem within so many seconds, with some numbers first if they are given."""
     trial, start = Trial(theorem.name, Status.UNKNOWN), time.perf_counter()
     try:
         with time_limit(seconds):
-            _try(theorem, budget or Budget(), trial)
+            found = failing(theorem, Near(known_numbers, {}, Random(0), 0.0)) if known_numbers else None
+            if found is not None and not is_spurious(theorem, found[1]):
+                trial.status, (trial.claim, trial.drawn) = Status.REFUTED, found
+            else:
+                _try(theorem, budget or Budget(), trial)
     except OutOfTime:
         trial.status, trial.note = Status.UNKNOWN, f"no answer after {seconds:g} s"
     trial.seconds = time.perf_counter() - start

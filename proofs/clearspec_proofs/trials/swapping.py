@@ -82,6 +82,41 @@ def compiled(definition: ast.FunctionDef, of: FunctionType) -> FunctionType:
     return made
 
 
+Act = Callable[[], None]
+
+_IN_PLACE: list[tuple[Act, Act]] = []
+"""What is exchanged now: how it is put in place, and how it is put back."""
+
+
+@contextmanager
+def in_place(put: Act, back: Act) -> Iterator[None]:
+    """Within it something is exchanged."""
+    put()
+    _IN_PLACE.append((put, back))
+    try:
+        yield
+    finally:
+        _IN_PLACE.pop()
+        back()
+
+
+def is_exchanged() -> bool:
+    """Whether anything is exchanged now."""
+    return bool(_IN_PLACE)
+
+
+@contextmanager
+def as_it_is() -> Iterator[None]:
+    """Within it the reference runs its own text again, whatever is exchanged around it."""
+    for _, back in reversed(_IN_PLACE):
+        back()
+    try:
+        yield
+    finally:
+        for put, _ in _IN_PLACE:
+            put()
+
+
 @contextmanager
 def recoded(function: Callable[..., Any], definition: ast.FunctionDef) -> Iterator[None]:
     """Within it a function runs another definition.
@@ -95,13 +130,14 @@ def recoded(function: Callable[..., Any], definition: ast.FunctionDef) -> Iterat
         raise Unfit(f"{inner.__qualname__} is a closure")
     before = inner.__code__, inner.__defaults__, inner.__kwdefaults__
     forget = getattr(function, "cache_clear", lambda: None)
-    inner.__code__, inner.__defaults__, inner.__kwdefaults__ = made.__code__, made.__defaults__, made.__kwdefaults__
-    forget()
-    try:
-        yield
-    finally:
-        inner.__code__, inner.__defaults__, inner.__kwdefaults__ = before
+    after = made.__code__, made.__defaults__, made.__kwdefaults__
+
+    def run(parts: Any) -> None:
+        inner.__code__, inner.__defaults__, inner.__kwdefaults__ = parts
         forget()
+
+    with in_place(lambda: run(after), lambda: run(before)):
+        yield
 
 
 @contextmanager
@@ -109,13 +145,13 @@ def rebound(module: ModuleType, name: str, value: Any) -> Iterator[None]:
     """Within it a constant of a module has another value, there and where it was imported from there."""
     before = vars(module)[name]
     tables = [vars(other) for other in modules() if name in vars(other) and vars(other)[name] is before]
-    for table in tables:
-        table[name] = value
-    try:
-        yield
-    finally:
+
+    def bind(what: Any) -> None:
         for table in tables:
-            table[name] = before
+            table[name] = what
+
+    with in_place(lambda: bind(value), lambda: bind(before)):
+        yield
 
 
 @contextmanager
