@@ -14,7 +14,7 @@ from clearspec.numerics import EQUITY_MAX, NOTIONAL_MAX, PRICE_MAX, SCALE, SIZE_
 from clearspec.parameters import LiquidationParameters, Tier
 from clearspec.sandbox import LISTING, MARGIN, PERCENT
 from clearspec.sandbox import MARKET as PARAMETERS
-from clearspec.state import Budget, Market, MarketStatus, State
+from clearspec.state import FLAT, Budget, Market, MarketStatus, State
 from clearspec_proofs.desk import CASH, MARKET, POOL, Desk
 from clearspec_proofs.hints import noted, numbers, pick
 from clearspec_proofs.sound import given
@@ -57,7 +57,9 @@ def slices(path: Any, left: int, total: int, count: int) -> list[dict[str, Any]]
 
 @theorem(
     "closing-frees-the-lowest-ratio",
-    "Closing a notional frees the lowest maintenance ratio of it, less an atom's rounding where something is kept.",
+    "Closing a part of a notional that the tiers reach, or all of it, frees the lowest maintenance ratio of what is "
+    "closed, less an atom's rounding where something is kept; what is kept needs no less than nothing, and nothing of "
+    "nothing.",
     "MARG-1",
     "PARM-7",
 )
@@ -78,6 +80,7 @@ def closing_frees_the_lowest_ratio(path: Any) -> Any:
     _, after = margin.tiered_requirement(kept, tiers)
     rounding = 0 if left < 0 else SCALE - 1
     path.claim("frees", lambda: (before - after) * SCALE >= closed * rises[0] - rounding)
+    path.claim("not below nothing", lambda: after >= 0 if left >= 0 else after == 0)
     return before, after
 
 
@@ -103,13 +106,15 @@ def tables(market: Market, kept: Any, closed: Any, lowest: Any) -> StandIn:
         known: dict[bool, tuple[Any, Any]] = {}
 
         def stand_in(value: Any, tiers: tuple[Tier, ...]) -> tuple[Any, Any]:
+            path.claim("the tiers reach it", lambda: closed >= 1 and kept >= 0 and kept + closed <= tiers[-1].upper)
+            path.claim("of the whole, or of what is kept", lambda: value == (kept if value is kept else kept + closed))
             new = tiers is market.listing.parameters.margin.tiers
             if new not in known:
                 after, freed = 0 if full else path.fresh("after", 0), path.fresh("freed", 0)
                 given(path, freed * SCALE >= closed * tiers[0].maintenance - rounding, TABLES)
                 known[new] = after + freed, after
                 noted(path, "lemma: of the lowest ratio no less", freed * SCALE >= closed * lowest - rounding)
-            return path.fresh("initial", 0), known[new][value is kept]
+            return path.fresh("initial"), known[new][value is kept]
 
         return stand_in
 
@@ -123,19 +128,21 @@ SCALED_INITIAL = opaque(margin.scaled_initial, any_integer)
 
 @theorem(
     "closing-frees-requirement",
-    "Closing a notional frees the maintenance ratio in force of it, less two atoms' rounding where something is kept.",
+    "Closing a part of a notional up to 2^56, or all of it, frees the maintenance ratio in force of what is closed, "
+    "less two atoms' rounding where something is kept.",
     "LIQ-2",
     "MARG-4",
     "PARM-13",
     marks=("ramp",),
 )
 def closing_frees_requirement(path: Any) -> Any:
-    """At any moment of a ramp between any two tables, or without one."""
+    """At any moment of a ramp between any two tables that reach to the top, or without one."""
     market, time = market_with(path, PARAMETERS.liquidation)
     full = path.choice("close", "full", "part") == "full"
-    kept, closed = NOTHING if full else path.atom("kept", 1, NOTIONAL_MAX), path.atom("closed", 1, NOTIONAL_MAX)
+    kept, closed = NOTHING if full else path.atom("kept", 1), path.atom("closed", 1)
+    given(path, kept + closed <= NOTIONAL_MAX, "a notional up to 2^56")
     lowest = liquidation.maintenance_in_force(market, time)
-    lots, interest = path.atom("lots", 0, SIZE_MAX), path.atom("interest", 0)
+    lots, interest = path.atom("lots"), path.atom("interest")
     rounding = 0 if full else SCALE - 1
     with standing_in(path, tables(market, kept, closed, lowest), SCALED_INITIAL):
         _, before = margin.requirements(market, kept + closed, lots, interest, time)
@@ -145,24 +152,36 @@ def closing_frees_requirement(path: Any) -> Any:
     return before, after
 
 
+def freed_by(path: Any, kept: Any, closed: Any, lowest: Any) -> Any:
+    """What closing a part of a position, or all of it, frees of its requirement, by ``closing-frees-requirement``."""
+    path.claim("a part, or all", lambda: closed >= 1 and kept >= 0)
+    path.claim("a notional up to 2^56", lambda: kept + closed <= NOTIONAL_MAX)
+    freed, whole = path.fresh("freed"), kept is NOTHING
+    given(path, freed * SCALE >= closed * lowest - (0 if whole else 2 * SCALE - 2), FREED)
+    return freed
+
+
 # What a step costs
 
 
 @theorem(
     "penalty-bounded",
     "The penalty is not negative, at most its ratio of the closed notional, at most the closed part of what the "
-    "account is worth, and so never more than that.",
+    "account is worth, or of 2^64 if that is less, and so never more than that.",
     "LIQ-4",
 )
 def penalty_bounded(path: Any) -> Any:
     """For any closed notional up to all that the account holds."""
-    closed, other = path.atom("closed", 0, REQUIREMENT_MAX), path.atom("other", 0, REQUIREMENT_MAX)
+    closed, other = path.atom("closed", 0), path.atom("other", 0)
     held = closed + other
     given(path, held >= 1, "the account holds a position")
-    ratio, worth = path.atom("ratio", 0, SCALE - 1), path.atom("worth")
+    ratio, worth = path.atom("ratio", 0), path.atom("worth")
     paid, bound = liquidation.penalty_for(closed, ratio, worth, held), max(0, worth)
+    counted = max(0, margin.bounded(worth))
     path.claim("not negative", lambda: paid >= 0)
     path.claim("its ratio", lambda: paid * SCALE <= closed * ratio)
+    path.claim("the closed part of what counts", lambda: paid * held <= counted * closed)
+    path.claim("lemma: no more counts than there is", lambda: (bound - counted) * closed >= 0)
     path.claim("the closed part", lambda: paid * held <= bound * closed)
     noted(path, "lemma: the part that stays", bound * other >= 0)
     path.claim("lemma: at most the worth of all that is held", lambda: (bound - paid) * held >= 0)
@@ -173,6 +192,7 @@ def penalty_bounded(path: Any) -> Any:
 def _penalty(path: Any) -> Function:
     def stand_in(value: Any, ratio: Any, net_liquidation_value: Any, notional_held: Any) -> Any:
         path.claim("the account holds what is closed", lambda: 1 <= value <= notional_held)
+        path.claim("the ratio is not negative", lambda: ratio >= 0)
         if net_liquidation_value <= 0:
             return 0
         paid = path.fresh("penalty", 0)
@@ -194,8 +214,8 @@ PENALTY = StandIn(liquidation.penalty_for, "liquidation.penalty-bounded", _penal
     "LIQ-5",
 )
 def reward_bounded(path: Any) -> Any:
-    """With the penalty by its real function, whose bound is the worth of the account."""
-    closed, other = path.atom("closed", 1, REQUIREMENT_MAX), path.atom("other", 0, REQUIREMENT_MAX)
+    """With the penalty by its real function, whose bound is the worth of the account, and with any other."""
+    closed, other = path.atom("closed", 1), path.atom("other", 0)
     rules, worth = symbolic(path, LiquidationParameters, "rules"), path.atom("worth")
     paid = liquidation.penalty_for(closed, rules.penalty, worth, closed + other)
     reward = liquidation.reward_from(closed, paid, rules.reward)
@@ -204,6 +224,9 @@ def reward_bounded(path: Any) -> Any:
     path.claim("its ratio", lambda: reward * SCALE <= closed * rules.reward)
     if worth <= 0:
         path.claim("nothing of nothing", lambda: reward == 0)
+    penalty = path.atom("any penalty", 0)
+    of_any = liquidation.reward_from(closed, penalty, rules.reward)
+    path.claim("of any penalty a part", lambda: 0 <= of_any <= penalty)
     return reward
 
 
@@ -216,7 +239,7 @@ def reward_bounded(path: Any) -> Any:
 def reward_floor_within_budget(path: Any) -> Any:
     """``budget`` is the market's record before the draw."""
     rules, budget = symbolic(path, LiquidationParameters, "rules"), symbolic(path, Budget, "budget")
-    closed, reward = path.atom("closed", 0, REQUIREMENT_MAX), path.atom("reward", 0)
+    closed, reward = path.atom("closed", 0), path.atom("reward", 0)
     fund, time = path.atom("fund", 0), path.atom("time", 0, TIME_MAX)
     now = liquidation.renewed(budget, time, rules.budget_interval)
     if time < budget.start + rules.budget_interval:
@@ -243,10 +266,12 @@ def reward_floor_within_budget(path: Any) -> Any:
 def health_never_falls(path: Any) -> Any:
     """The requirement freed is what ``closing-frees-requirement`` shows of any table and any moment of a ramp."""
     ratio, edge = path.atom("penalty", 0, SCALE - 1), path.atom("edge", 1, SCALE)
-    closed, held = path.atom("closed", 1, NOTIONAL_MAX), path.atom("other", 0, REQUIREMENT_MAX)
-    freed, full = path.atom("freed", 0), path.choice("close", "full", "part") == "full"
-    given(path, freed * SCALE >= closed * (ratio + edge) - (0 if full else 2 * SCALE - 2), FREED)
-    paid = liquidation.penalty_for(closed, ratio, path.atom("worth"), closed + held)
+    closed, held = path.atom("closed", 1), path.atom("other", 0)
+    full = path.choice("close", "full", "part") == "full"
+    kept = NOTHING if full else path.atom("kept", 1)
+    given(path, kept + closed <= NOTIONAL_MAX, "range (INV-15)")
+    freed = freed_by(path, kept, closed, ratio + edge)
+    paid = liquidation.penalty_for(closed, ratio, path.atom("worth"), kept + closed + held)
     path.claim("lemma: the penalty is at most its ratio", lambda: paid * SCALE <= closed * ratio)
     noted(path, "lemma: it frees more than it costs", closed * edge >= 0)
     if full:
@@ -268,8 +293,8 @@ def health_never_falls(path: Any) -> Any:
 )
 def restoring_size_suffices(path: Any) -> Any:
     """For any shortfall, price, and ratios of which maintenance is the greater."""
-    shortfall, price = path.atom("shortfall", 1), path.atom("price", 1, PRICE_MAX)
-    penalty, edge = path.atom("penalty", 0, SCALE - 1), path.atom("edge", 1, SCALE)
+    shortfall, price = path.atom("shortfall", 1), path.atom("price", 1)
+    penalty, edge = path.atom("penalty", 0), path.atom("edge", 1)
     lots = liquidation.restoring_size(shortfall, price, penalty + edge, penalty)
     path.claim("a lot at least", lambda: lots >= 1)
     path.claim("enough", lambda: lots * price * edge >= (shortfall + 2) * SCALE)
@@ -282,7 +307,8 @@ def restoring(wanted: list[Any]) -> StandIn:
     def of(path: Any) -> Function:
         def stand_in(shortfall: Any, price: Any, maintenance: Any, penalty: Any) -> Any:
             path.claim("the shortfall is positive", lambda: shortfall >= 1)
-            path.claim("maintenance is above the penalty", lambda: maintenance > penalty)
+            path.claim("maintenance is above the penalty", lambda: maintenance > penalty >= 0)
+            path.claim("a price", lambda: price >= 1)
             lots, grounds = path.fresh("restoring_size", 1), "liquidation.restoring-size-suffices"
             given(path, lots * price * (maintenance - penalty) >= (shortfall + 2) * SCALE, grounds)
             wanted.append(lots)
@@ -293,10 +319,10 @@ def restoring(wanted: list[Any]) -> StandIn:
     return StandIn(liquidation.restoring_size, "liquidation.restoring-size-suffices", of)
 
 
-def any_standing_below(path: Any) -> Standing:
-    """Any standing of an account below maintenance."""
+def any_standing_below(path: Any, highest: Any = REQUIREMENT_MAX) -> Standing:
+    """Any standing of an account below maintenance, with a requirement up to ``highest``."""
     wide = {name: path.atom(name) for name in Standing._fields if name not in ("margin_equity", "maintenance")}
-    requirement = path.atom("maintenance requirement", 0, REQUIREMENT_MAX)
+    requirement = path.atom("maintenance requirement", 0, highest)
     return Standing(**wide, maintenance=requirement, margin_equity=requirement - path.atom("short of it", 1))
 
 
@@ -310,13 +336,14 @@ def any_standing_below(path: Any) -> Standing:
     marks=("restored", "closed", "close factor"),
 )
 def sized_step_restores(path: Any) -> Any:
-    """For any size within its bounds, at any moment of a ramp, and any health."""
+    """For any size within its bounds, at any moment of a ramp, and any health; with a requirement up to 2^62."""
     rules, account = symbolic(path, LiquidationParameters, "rules"), any_standing_below(path)
     market, time = market_with(path, rules)
     size, price = path.atom("size", 1, SIZE_MAX), path.atom("price", 1, PRICE_MAX)
     lowest = liquidation.maintenance_in_force(market, time)
     given(path, rules.penalty < lowest, "penalty-below-maintenance")
     given(path, account.notional >= size * price, "the account holds the position")
+    given(path, size * price <= NOTIONAL_MAX, "range (INV-15)")
     noted(path, "lemma: a part of a lot at least", size * rules.close_factor >= 1)
     noted(path, "lemma: what is not critical is not below zero", account.maintenance * rules.critical_health >= 0)
     wanted: list[Any] = []
@@ -334,14 +361,15 @@ def sized_step_restores(path: Any) -> Any:
             path.claim("lemma: the restoring size or more", lambda more=more: more >= 0)
             path.claim("lemma: enough", lambda more=more, edge=edge: more * edge >= 0)
         with standing_in(path, PENALTY):
-            restored(path, account, rules, piece * price, lowest)
+            restored(path, account, rules, ((size - piece) * price, piece * price), lowest)
     return piece
 
 
-def restored(path: Any, account: Standing, rules: LiquidationParameters, closed: Any, lowest: Any) -> None:
-    """Claim that an account of which so much is closed has its maintenance requirement and the buffer."""
-    freed = path.atom("freed", 0)
-    given(path, freed * SCALE >= closed * lowest - 2 * SCALE + 2, FREED)
+def restored(path: Any, account: Standing, rules: LiquidationParameters, parts: Any, lowest: Any) -> None:
+    """Claim that an account whose position is closed in part has its maintenance requirement and the buffer."""
+    kept, closed = parts
+    path.claim("lemma: lots are worth something", lambda: closed >= 1)
+    freed = freed_by(path, kept, closed, lowest)
     paid = liquidation.penalty_for(closed, rules.penalty, account.net_liquidation_value, account.notional)
     target = account.maintenance + mul_ceil(account.maintenance, rules.buffer)
     path.claim("restored", lambda: account.margin_equity - paid >= target - freed)
@@ -358,8 +386,8 @@ def restored(path: Any, account: Standing, rules: LiquidationParameters, closed:
 )
 def penalty_is_the_greatest(path: Any) -> Any:
     """So whatever is within both bounds is at most the penalty."""
-    closed, held = path.atom("closed", 0, REQUIREMENT_MAX), path.atom("held", 1)
-    ratio, worth, other = path.atom("ratio", 0, SCALE - 1), path.atom("worth"), path.atom("other")
+    closed, held = path.atom("closed", 0), path.atom("held", 1)
+    ratio, worth, other = path.atom("ratio", 0), path.atom("worth"), path.atom("other")
     given(path, other * SCALE <= closed * ratio, "within the ratio")
     paid = liquidation.penalty_for(closed, ratio, worth, held)
     bound = max(0, margin.bounded(worth))
@@ -393,6 +421,7 @@ class Split:
         if self.real:
             return liquidation.penalty_for(value, self.rules.penalty, worth, held)
         self.path.contracts.add("liquidation.penalty_for: liquidation.penalty-bounded")
+        self.path.claim("the account holds what is closed", lambda: 1 <= value <= held)
         paid = self.path.fresh("penalty", 0)
         given(self.path, paid * SCALE <= value * self.rules.penalty, "liquidation.penalty-bounded")
         given(self.path, paid * held <= bound * value, "liquidation.penalty-bounded")
@@ -476,6 +505,7 @@ def splitting_rewards_no_more(path: Any) -> Any:
 
 def _reward(path: Any) -> Function:
     def stand_in(value: Any, penalty: Any, ratio: Any) -> Any:
+        path.claim("nothing is negative", lambda: value >= 1 and penalty >= 0)
         reward = path.fresh("reward", 0)
         given(path, reward <= penalty, "liquidation.reward-bounded")
         return reward
@@ -486,6 +516,7 @@ def _reward(path: Any) -> Function:
 def _topped_up(path: Any) -> Function:
     def stand_in(value: Any, reward: Any, rules: LiquidationParameters, spent: Any, fund: Any) -> Any:
         path.claim("the fund is not negative", lambda: fund >= 0)
+        path.claim("nor is what it is asked for", lambda: value >= 0 and reward >= 0)
         if path.choice("insured", True, False) == False:  # noqa: E712
             return 0
         added, grounds = path.fresh("added", 1), "liquidation.reward-floor-within-budget"
@@ -513,7 +544,7 @@ def holdings(state: State) -> dict[str, Any]:
 @theorem(
     "nobody-gains-jointly",
     "What a liquidation takes from the account goes to the liquidator and to insurance, so that both together gain at "
-    "most what insurance adds to the reward, within its budget; insurance does not fall below zero, an account worth "
+    "most what insurance adds to the reward, within its budget; the reward is a part of the penalty; insurance does not fall below zero, an account worth "
     "something stays so, and no other balance changes.",
     "LIQ-4",
     "LIQ-5",
@@ -524,9 +555,9 @@ def holdings(state: State) -> dict[str, Any]:
 def nobody_gains_jointly(path: Any) -> Any:
     """From any balances and budget, for any closed notional of any standing."""
     desk = Desk(path, DEBTOR, KEEPER)
-    rules, account = symbolic(path, LiquidationParameters, "rules"), any_standing_below(path)
+    rules, account = symbolic(path, LiquidationParameters, "rules"), any_standing(path, "before")
     market = desk.market(rules)
-    closed = path.atom("closed", 1, NOTIONAL_MAX)
+    closed = path.atom("closed", 1)
     given(path, closed <= account.notional, "the account holds what is closed")
     before, spent = holdings(desk.state), liquidation.current_budget(desk.ctx, market).rewards
     start = desk.begin()
@@ -538,6 +569,8 @@ def nobody_gains_jointly(path: Any) -> Any:
     path.claim("together at most what insurance adds", lambda: gains[DEBTOR] + gains[KEEPER] <= added)
     path.claim("nothing is lost", lambda: gains[DEBTOR] + gains[KEEPER] + gains[INSURANCE] == 0)
     path.claim("the account pays the penalty", lambda: gains[DEBTOR] == -paid["penalty"])
+    path.claim("the liquidator gets its parts", lambda: gains[KEEPER] == paid["reward"] + added)
+    path.claim("the reward is a part", lambda: 0 <= paid["reward"] <= paid["penalty"] and added >= 0)
     path.claim("insurance not below zero", lambda: after[INSURANCE] >= 0)
     path.claim("within the budget", lambda: added + spent <= max(spent, rules.reward_budget))
     path.claim("what is drawn is noted", lambda: desk.state.budgets[MARKET].rewards == spent + added)
@@ -553,17 +586,41 @@ def nobody_gains_jointly(path: Any) -> Any:
 # The event
 
 
-def _at_most(path: Any, size: Any, price: Any) -> Any:
+@theorem(
+    "closable-is-a-part",
+    "Whatever the parameters of its market, of an account below maintenance at least a lot may be closed and at most "
+    "the position.",
+    "LIQ-3",
+)
+def closable_is_a_part(path: Any) -> Any:
+    """Of any standing below maintenance; what it restores is of ``sized-step-restores``."""
+    rules, account = symbolic(path, LiquidationParameters, "rules"), any_standing_below(path, None)
+    market, time = market_with(path, rules)
+    given(path, rules.penalty < liquidation.maintenance_in_force(market, time), "penalty-below-maintenance")
+    size, price = path.atom("size", 1), path.atom("price", 1)
+    noted(path, "lemma: a part of a lot at least", size * rules.close_factor >= 1)
+    noted(path, "lemma: what is not critical is not below zero", account.maintenance * rules.critical_health >= 0)
+    with standing_in(path, restoring([])):
+        piece = liquidation.closable_size(size, price, account, market, time)
+    path.claim("a part", lambda: 1 <= piece <= size)
+    return piece
+
+
+def _at_most(path: Any, size: Any, price: Any, account: Standing, market: Market, time: Any) -> Any:
+    path.claim("a position at a price", lambda: size >= 1 and price >= 1)
+    path.claim("below maintenance", lambda: account.margin_equity < account.maintenance and account.maintenance >= 0)
+    penalty = market.listing.parameters.liquidation.penalty
+    path.claim("penalty-below-maintenance", lambda: penalty < liquidation.maintenance_in_force(market, time))
     lots = path.fresh("closable", 1)
-    given(path, lots <= size, "range (liquidation.sized-step-restores)")
+    given(path, lots <= size, "range (liquidation.closable-is-a-part)")
     path.claim("lemma: worth no more than the position", lambda: (size - lots) * price >= 0)
     return lots
 
 
 CLOSABLE = StandIn(
     liquidation.closable_size,
-    "liquidation.sized-step-restores",
-    lambda path: lambda size, price, *_: _at_most(path, size, price),
+    "liquidation.closable-is-a-part",
+    lambda path: lambda *arguments: _at_most(path, *arguments),
 )
 
 
@@ -585,7 +642,8 @@ class Liquidating:
         def stand_in(*_: Any) -> Standing:
             found = any_standing(path, "standing")
             if not self.seen:
-                given(path, found.notional >= self.lots * self.price, "range (the fold over positions)")
+                given(path, found.notional >= self.lots * self.price, "range (margin.exposures-ordered)")
+                given(path, found.maintenance >= 0, "range (margin.exposures-ordered)")
             self.seen.append(found)
             return found
 
@@ -597,7 +655,7 @@ class Liquidating:
         if self.plain:
             self.seen.append(margin.standing(desk.ctx, DEBTOR))
         action = ev.Liquidate(DEBTOR, KEEPER, MARKET, self.path.atom("asked", 1, SIZE_MAX))
-        any_other = () if self.plain else (StandIn(margin.standing, "opaque", self.standing),)
+        any_other = () if self.plain else (StandIn(margin.standing, "margin.exposures-ordered", self.standing),)
         desk.begin()
         with standing_in(self.path, *stand_ins, *any_other):
             return apply(desk.state, ev.Event("event", 1, desk.state.time, "actor", action))
@@ -669,8 +727,10 @@ def paying(paid: dict[str, Any]) -> StandIn:
     def of(path: Any) -> Function:
         def stand_in(ctx: ev.Context, market: Market, action: ev.Liquidate, value: Any, before: Standing) -> Any:
             path.claim("the account holds what is closed", lambda: 1 <= value <= before.notional)
+            claim_parties(path, ctx, market.listing.market, action.account, action.liquidator)
             fund = house(CASH, POOL, Kind.INSURANCE_FUND)
             accounts = user(CASH, POOL, action.account), user(CASH, POOL, action.liquidator)
+            path.claim("the fund is not negative", lambda: balance(ctx.state, fund) >= 0)
             reward, rest, added = (path.fresh(name, 0) for name in ("reward", "rest", "added"))
             for debit, credit, amount in ((*accounts, reward), (accounts[0], fund, rest), (fund, accounts[1], added)):
                 post(ctx.state, ctx.postings, debit, credit, amount, "LIQ-4")
@@ -682,17 +742,28 @@ def paying(paid: dict[str, Any]) -> StandIn:
     return StandIn(liquidation.pay_penalty, "liquidation.nobody-gains-jointly", of)
 
 
+def claim_parties(path: Any, ctx: ev.Context, market: str, *parties: str) -> None:
+    """Two different accounts of the pool of a market, of which neither holds a claim there."""
+    state = ctx.state
+    pools = [state.accounts[account].pool for account in parties]
+    path.claim("two accounts", lambda: len(set(parties)) == 2)
+    path.claim("of the market's pool", lambda: {*pools, state.markets[market].listing.pool} == {POOL})
+    for position in (state.positions.get((account, market), FLAT) for account in parties):
+        path.claim("no claim", lambda position=position: position.size != 0 or position.cost == 0)
+
+
 def _novated(path: Any) -> Function:
     def stand_in(ctx: ev.Context, buyer: str, seller: str, market: str, size: Any, price: Any) -> Any:
         path.claim("at mark", lambda: price == ctx.state.marks[market].price)
         path.claim("between the two", lambda: {buyer, seller} == {DEBTOR, KEEPER})
+        claim_parties(path, ctx, market, buyer, seller)
         return (path.fresh("bought from"), path.fresh("bought to")), (path.fresh("sold from"), path.fresh("sold to"))
 
     return stand_in
 
 
-AT_MARK = StandIn(trading.novate, "trading.fill-moves-worth-by-its-price", _novated)
-"""A fill at mark moves nobody's worth, so that for a sum of worths it need not be done."""
+AT_MARK = StandIn(trading.novate, "trading.novation-moves-worth-by-its-price", _novated)
+"""A novation at mark moves nobody's worth, so that for a sum of worths it need not be done."""
 
 
 @theorem(

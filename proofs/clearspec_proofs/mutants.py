@@ -42,8 +42,8 @@ class Mutant:
     module: str
     before: str
     after: str
-    numbers: dict[str, int] = field(default_factory=dict)
-    """Numbers that are tried first, where they are hard to find."""
+    numbers: dict[str, int | str] = field(default_factory=dict)
+    """Numbers and options that are tried first, where they are hard to find."""
 
 
 @dataclass(slots=True)
@@ -106,8 +106,8 @@ def _mutant(entry: Any, place: str) -> Mutant:
     wrong = [name for name, kind in FIELDS.items() if not isinstance(entry[name], kind)]
     if wrong or not entry["theorems"] or not all(isinstance(name, str) for name in entry["theorems"]):
         raise MutantError(f"{place}: {entry['name']}: {wrong[0] if wrong else 'theorems'} is of another type")
-    if not all(type(value) is int for value in entry.get("numbers", {}).values()):
-        raise MutantError(f"{place}: {entry['name']}: numbers are whole numbers by name")
+    if not all(type(value) in (int, str) for value in entry.get("numbers", {}).values()):
+        raise MutantError(f"{place}: {entry['name']}: numbers are whole numbers or options by name")
     return Mutant(**{**entry, "theorems": tuple(entry["theorems"])})
 
 
@@ -142,7 +142,7 @@ def judged(mutant: Mutant, seconds: float = SECONDS) -> Judged:
     answers: dict[str, Answers] = {}
     try:
         with swapped(mutant.module, mutant.before, mutant.after):
-            result.trials = [tried(known[name], seconds, known_numbers=mutant.numbers) for name in mutant.theorems]
+            result.trials = [tried(known[name], seconds, known=mutant.numbers) for name in mutant.theorems]
             for trial in result.trials:
                 if trial.status == Status.REFUTED:
                     answers[trial.theorem] = answers_of(known[trial.theorem], trial.drawn)

@@ -17,7 +17,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from clearspec_command.failures import BadInput
+from clearspec_command.failures import BadInput, needs
 from clearspec_command.outputs import Outputs
 from clearspec_proofs import store
 from clearspec_proofs.matrix import blanks, matrix_of
@@ -46,7 +46,7 @@ def solver_versions() -> dict[str, str]:
     try:
         z3 = importlib.import_module("z3")
     except ImportError:
-        raise BadInput("looking for proofs needs z3-solver: pip install 'clearspec[proofs]'") from None
+        raise BadInput(needs("looking for proofs", "z3")) from None
     return {"z3": z3.get_version_string(), "python": platform.python_version()}
 
 

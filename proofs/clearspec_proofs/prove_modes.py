@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from clearspec_command.failures import BadInput
+from clearspec_command.failures import BadInput, needs
 from clearspec_command.outputs import Outputs, writing
 from clearspec_proofs import mutants
 from clearspec_proofs.records import Status
@@ -127,7 +127,7 @@ def ask_other(names: list[str], jobs: int, json_file: str | None) -> int:
     try:
         importlib.import_module("cvc5")
     except ImportError:
-        raise BadInput("a second opinion needs cvc5: pip install 'clearspec[second-opinion]'") from None
+        raise BadInput(needs("a second opinion", "cvc5")) from None
     results = list(followed(ask_all(names, jobs), len(names), "asking cvc5"))
     found = document(results)
     write_json(json_file, found)

@@ -215,7 +215,7 @@ def at_mark(world: World, account: str, mark: Any) -> Any:
     "Lots that change hands between two accounts of the market's pool, of which neither holds a claim there, move what "
     "each is worth at any mark, net of funding and gains haircut owed, by the lots times mark less price, for the "
     "seller with the opposite sign; sizes move by the lots, a position that ends flat costs nothing and is no longer "
-    "listed; nothing of it is posted beside the two accounts and the market's clearing, and nothing else changes but "
+    "listed but as the one left last; nothing of it is posted beside the two accounts and the market's clearing, and nothing else changes but "
     "open interest.",
     "TRADE-1",
     "TRADE-2",
@@ -238,7 +238,7 @@ def novation_moves_worth_by_its_price(path: Any) -> Any:
         path.claim("as it says", lambda a=account, n=last: held_size(ctx, a, MARKET) == n)
         if last == 0:
             path.mark("flat")
-            claim_flat(path, world, account)
+            claim_flat(path, world, account, held[account])
         else:
             path.mark("open")
     against = clearing(CASH, POOL, MARKET)
@@ -261,9 +261,10 @@ def one_held(world: World, account: str) -> Any:
     return world.state.positions[account, MARKET].size
 
 
-def claim_flat(path: Any, world: World, account: str) -> None:
-    """A position that ended flat costs nothing and is not listed."""
+def claim_flat(path: Any, world: World, account: str, held: Any) -> None:
+    """A position that ended flat costs nothing and is not listed; if lots were held, the account left it last."""
     state = world.state
+    path.claim("left last", lambda: held == 0 or state.accounts[account].last_market == MARKET)
     path.claim("a flat position costs nothing", lambda: state.positions[account, MARKET].cost == 0)
     path.claim("it is not listed", lambda: MARKET not in state.accounts[account].markets)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from random import Random
@@ -147,8 +147,13 @@ def failing(theorem: Theorem, values: Near) -> tuple[str, dict[str, Any]] | None
 
 def refutes(theorem: Theorem, drawn: dict[str, Any]) -> bool:
     """Whether these very numbers refute a theorem of the reference as it is now."""
+    return failing(theorem, exactly(drawn)) is not None
+
+
+def exactly(drawn: Mapping[str, Any]) -> Near:
+    """These numbers and options."""
     integers = {name: value for name, value in drawn.items() if isinstance(value, int) and not isinstance(value, bool)}
-    return failing(theorem, Near(integers, drawn, Random(0), 0.0)) is not None
+    return Near(integers, dict(drawn), Random(0), 0.0)
 
 
 def witnessed(theorem: Theorem, end: Ended | None, budget: Budget) -> tuple[str, dict[str, Any]] | None:
@@ -217,13 +222,13 @@ def _try(theorem: Theorem, budget: Budget, trial: Trial) -> None:
 
 
 def tried(
-    theorem: Theorem, seconds: float, budget: Budget | None = None, known_numbers: dict[str, int] | None = None
+    theorem: Theorem, seconds: float, budget: Budget | None = None, known: dict[str, int | str] | None = None
 ) -> Trial:
     """Try to refute a theorem within so many seconds, with some numbers first if they are given."""
     trial, start = Trial(theorem.name, Status.UNKNOWN), time.perf_counter()
     try:
         with time_limit(seconds):
-            found = failing(theorem, Near(known_numbers, {}, Random(0), 0.0)) if known_numbers else None
+            found = failing(theorem, exactly(known)) if known else None
             if found is not None and not is_spurious(theorem, found[1]):
                 trial.status, (trial.claim, trial.drawn) = Status.REFUTED, found
             else:
