@@ -20,7 +20,7 @@ from clearspec_proofs.stand_ins import holders
 from clearspec_proofs.theorems import Strength, Theorem, catalogue
 from clearspec_proofs.trials.operators import changes
 from clearspec_proofs.trials.refuting import OutOfTime, time_limit, tried
-from clearspec_proofs.trials.swapping import Unfit, swapped
+from clearspec_proofs.trials.swapping import Unfit, as_it_is, swapped
 
 PROFILE = os.environ.get("CLEARSPEC_PROFILE", "ci")
 NAMED = {"quick": 3, "full": 10_000}.get(PROFILE, 12)
@@ -96,6 +96,17 @@ def test_unfit_changes_are_refused(module: str, before: str, after: str, said: s
         pass
 
 
+def test_within_an_exchange_the_reference_may_run_as_it_is() -> None:
+    with swapped("numerics", "return -(-(amount * ratio) // SCALE)", "return amount * ratio // SCALE + 1"):
+        with swapped("numerics", "INDEX_MAX = 2**60", "INDEX_MAX = 5"):
+            with as_it_is():
+                assert (trading.mul_ceil(10, 10**9), funding.INDEX_MAX) == (10, 2**60)
+            assert (trading.mul_ceil(10, 10**9), funding.INDEX_MAX) == (11, 5)
+        with as_it_is():
+            assert trading.mul_ceil(10, 10**9) == 10
+    assert trading.mul_ceil(10, 10**9) == 10
+
+
 # Refuting
 
 
@@ -110,6 +121,42 @@ def test_a_refutation_needs_numbers_on_the_reference_itself() -> None:
     found = tried(theorem(lambda path: path.claim("small", lambda: path.atom("a", 0, 5) <= 3)), 10)
     assert (found.status, found.claim) == (Status.REFUTED, "small")
     assert int(found.values["a"]) > 3
+
+
+def test_numbers_that_fail_on_the_right_reference_refute_nothing() -> None:
+    """One claim fails on both, the other on the wrong one alone."""
+
+    def on_both(path: Any) -> None:
+        a = path.atom("a", 0, 5)
+        path.claim("small", lambda: a <= 3)
+
+    def on_one(path: Any) -> None:
+        a = path.atom("a", 0, 5)
+        path.claim("rounded up", lambda: numerics.mul_ceil(a, 10**9) == a)
+
+    with swapped("numerics", "return -(-(amount * ratio) // SCALE)", "return amount * ratio // SCALE + 1"):
+        assert tried(theorem(on_both), 10).status == Status.UNKNOWN
+        assert tried(theorem(on_one), 10).status == Status.REFUTED
+
+
+def test_a_hint_that_fails_refutes_nothing() -> None:
+    def body(path: Any) -> None:
+        a = path.atom("a", 0, 5)
+        path.claim("lemma: small", lambda: a <= 3)
+        path.claim("not large", lambda: a <= 5)
+
+    assert tried(theorem(body), 10).status == Status.UNKNOWN
+
+
+def test_given_numbers_are_tried_first() -> None:
+    """A square that no draw finds."""
+
+    def body(path: Any) -> None:
+        a = path.atom("a", 0, 2**80)
+        path.assume(lambda: a * a * a * a * a == 1234567891**5)
+        path.claim("another", lambda: a != 1234567891)
+
+    assert tried(theorem(body), 5, known={"a": 1234567891}).status == Status.REFUTED
 
 
 def test_what_holds_is_not_refuted() -> None:
