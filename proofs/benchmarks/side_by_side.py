@@ -4,7 +4,7 @@ CrossHair lifts Python by other means and asks Z3; it writes no certificates. It
 report, for its exit code is 0 for "not confirmed" too. Each property is one run of its command, less what a run costs
 that has nothing to show; each theorem is proved cold in this process, in the same session, in turns with CrossHair.
 
-    python proofs/benchmarks/crosshair.py --write
+    python proofs/benchmarks/side_by_side.py --write
 """
 
 from __future__ import annotations
