@@ -46,7 +46,7 @@ SECONDS = 10.0
 """Time that one theorem has for one mutant."""
 
 NEAREST = 40
-"""Theorems that are tried on a mutant: those of its kernel's chapter first, then those that execute least beside it."""
+"""Theorems that are tried on a mutant: those of its kernel's chapter and its formula first, then those that execute least beside it."""
 
 
 KEPT = ("id", "kernel", "digest", "line", "before", "after", "by", "claim", "unproved")
@@ -123,8 +123,8 @@ def executed_by(names: Sequence[str], jobs: int) -> dict[str, list[str]]:
 
 def nearest(function: str, theorems: Sequence[str]) -> list[str]:
     """The theorems to try on a mutant of a function."""
-    chapter = f"{function.partition('.')[0]}."
-    return sorted(theorems, key=lambda name: not name.startswith(chapter))[:NEAREST]
+    own = (f"{function.partition('.')[0]}.", "exact.")
+    return sorted(theorems, key=lambda name: not name.startswith(own))[:NEAREST]
 
 
 # Mutants

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import clearspec
-from clearspec.rules import CHAPTERS
 from clearspec_proofs.lifting.recorded import Nodes, decoded, encoded
+from clearspec_proofs.theorems import MODULES
 
 PACKAGE = "clearspec_proofs"
 FORMAT = "clearspec/proofs/1"
@@ -70,7 +70,7 @@ def module_file(name: str) -> Path:
 def source_files() -> dict[str, Path]:
     """Every file that a proof depends on: the reference, the theorems, and what states and checks them."""
     found = {f"clearspec/{path.name}": path for path in sorted(Path(clearspec.__file__).parent.glob("*.py"))}
-    waiting = {f"{PACKAGE}.{chapter}" for chapter in CHAPTERS.values()} | {f"{PACKAGE}.lifting.recorded"}
+    waiting = {f"{PACKAGE}.{chapter}" for chapter in MODULES} | {f"{PACKAGE}.lifting.recorded"}
     known: set[str] = set()
     while waiting:
         name = waiting.pop()

@@ -56,6 +56,9 @@ class Theorem:
         return str(FilePath(inspect.getfile(self.body)).relative_to(FilePath(__file__).parents[1]))
 
 
+MODULES = (*CHAPTERS.values(), "exact")
+"""Modules of theorems: one for each chapter, and one of formulas written out."""
+
 THEOREMS: dict[str, Theorem] = {}
 
 Body = Callable[[Any], Any]
@@ -82,7 +85,7 @@ def theorem(
 
 def catalogue() -> dict[str, Theorem]:
     """Every theorem of every chapter, in order."""
-    for chapter in CHAPTERS.values():
+    for chapter in MODULES:
         try:
             importlib.import_module(f"clearspec_proofs.{chapter}")
         except ModuleNotFoundError as missing:

@@ -1,0 +1,452 @@
+"""Theorems that a kernel gives exactly the number of the spec's formula, case by case.
+
+The other chapters show what the numbers are good for: bounds, order, conservation. A kernel may keep all of these and
+still give another number than the spec says. Here each formula stands written out, over the functions that it names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from clearspec import collateral, funding, liquidation, margin
+from clearspec import events as ev
+from clearspec.numerics import (
+    EQUITY_MAX,
+    PRICE_MAX,
+    PROFIT_MAX,
+    SCALE,
+    SIZE_MAX,
+    TIME_MAX,
+    div_ceil,
+    div_to_zero,
+    median,
+    mul_ceil,
+    mul_floor,
+)
+from clearspec.oracle import worst_price
+from clearspec.parameters import (
+    Aggregation,
+    CollateralTerms,
+    FeedParameters,
+    FundingParameters,
+    LiquidationParameters,
+    PoolParameters,
+    Tier,
+)
+from clearspec.sandbox import LISTING, MARGIN
+from clearspec.sandbox import MARKET as PARAMETERS
+from clearspec.sandbox import POOL as POOL_PARAMETERS
+from clearspec.state import Account, Budget, Feed, Market, MarketStatus, State
+from clearspec_proofs.hints import pick
+from clearspec_proofs.stand_ins import OPAQUE, any_bool, any_standing, standing_in
+from clearspec_proofs.standings import remembered
+from clearspec_proofs.theorems import theorem
+from clearspec_proofs.world import POOL, symbolic
+
+
+def any_one(path: Any, *_: Any) -> Any:
+    """Any integer."""
+    return path.fresh("figure")
+
+
+def a_pool(path: Any) -> PoolParameters:
+    """Any parameters of a pool without collateral."""
+    made: PoolParameters = symbolic(path, PoolParameters, "pool", pool=POOL, settlement_asset="USD", collateral=(),
+                                    layers=(), backstop="")  # fmt: skip
+    return made
+
+
+def exactly(path: Any, name: str, found: Any, holds: Callable[[], Any]) -> None:
+    """Claim that a test says yes exactly where a condition holds."""
+    if found:
+        path.claim(f"{name}: only then", holds)
+    else:
+        path.claim(f"{name}: whenever", lambda: not holds())
+
+
+def bounded(equity: Any) -> Any:
+    """An equity moved into -2^64 .. 2^64 (NUM-9)."""
+    return min(EQUITY_MAX, max(-EQUITY_MAX, equity))
+
+
+# Collateral
+
+
+@theorem(
+    "conversion-need",
+    "Collateral may be converted, of an account in default, for all that it lacks without it: its worth less net "
+    "liquidation value; of any other for a negative settlement balance that is below the limit or belongs to an "
+    "account below maintenance; else for nothing.",
+    "COLL-8",
+    marks=("in default", "due", "not due"),
+)
+def conversion_need(path: Any) -> Any:
+    """Of any standing."""
+    account, pool = any_standing(path, "account"), a_pool(path)
+    need = collateral.conversion_need(account, pool)
+    if account.net_liquidation_value < 0:
+        path.mark("in default")
+        path.claim("what it lacks", lambda: need == account.collateral - account.net_liquidation_value)
+    elif account.cash < -pool.negative_balance_limit or account.margin_equity < account.maintenance:
+        path.mark("due")
+        path.claim("the balance", lambda: need == (-account.cash if account.cash < 0 else 0))
+    else:
+        path.mark("not due")
+        path.claim("nothing", lambda: need == 0)
+    return need
+
+
+# Funding
+
+
+@theorem(
+    "median-premium",
+    "A median premium is the median of the interval's samples, with zeros for those that it lacks of those needed.",
+    "FUND-2",
+)
+def median_premium(path: Any) -> Any:
+    """Up to three samples, up to three needed."""
+    count, least = pick(path, "samples", 0, 3), pick(path, "needed", 1, 3)
+    rules = symbolic(path, FundingParameters, "rules", aggregation=Aggregation.MEDIAN, min_samples=least)
+    samples = tuple(path.atom(f"sample {number}") for number in range(count))
+    premium = funding.aggregated(samples, rules)
+    padded = [*samples, *(0 for _ in range(least - count))]
+    path.claim("their median", lambda: premium == median(padded))
+    return premium
+
+
+@theorem(
+    "mean-premium",
+    "A mean premium is the sum of the interval's samples over their number, or over the number needed where that is "
+    "more, rounded toward zero.",
+    "FUND-2",
+)
+def mean_premium(path: Any) -> Any:
+    """Up to three samples, up to three needed."""
+    count, least = pick(path, "samples", 0, 3), pick(path, "needed", 1, 3)
+    rules = symbolic(path, FundingParameters, "rules", aggregation=Aggregation.MEAN, min_samples=least)
+    samples = tuple(path.atom(f"sample {number}") for number in range(count))
+    premium = funding.aggregated(samples, rules)
+    path.claim("their mean", lambda: premium == div_to_zero(sum(samples), max(count, least)))
+    return premium
+
+
+# Margin
+
+
+@theorem(
+    "open-interest-weight",
+    "The weight of open interest is how far it stands between its bounds, rounded up and at most one; 0 where there "
+    "are none, and up to the lower one.",
+    "MARG-2",
+)
+def open_interest_weight(path: Any) -> Any:
+    """Of bounds inside the envelope."""
+    value, lower = path.atom("value", 0), path.atom("lower", 0)
+    upper = lower + path.atom("between", 1) if path.choice("bounds", "some", "none") == "some" else 0
+    weight = margin.open_interest_weight(value, lower, upper)
+    if upper == 0 or value <= lower:
+        path.claim("nothing", lambda: weight == 0)
+        return weight
+    part = div_ceil((value - lower) * SCALE, upper - lower)
+    path.claim("its part", lambda: weight == (part if part <= SCALE else SCALE))
+    return weight
+
+
+@theorem(
+    "collateral-price",
+    "The price of a collateral asset is its index while that is fresh; then it falls with the time overdue at the "
+    "asset's rate, down to 1, or 0 where there never was a price.",
+    "MARG-7",
+    "ORCL-9",
+    marks=("fresh", "overdue"),
+)
+def collateral_price(path: Any) -> Any:
+    """Any feed, at any time."""
+    terms = symbolic(path, CollateralTerms, "terms", asset="COIN", feed="F")
+    rules = symbolic(path, FeedParameters, "feed.parameters", feed="F", sources=())
+    feed = symbolic(path, Feed, "feed", parameters=rules, markets=())
+    state, time = State(), path.atom("time", 0, TIME_MAX)
+    state.feeds.put("F", feed)
+    price = margin.collateral_price(ev.Context(state, time), terms)
+    late = time - feed.index_time - rules.max_age
+    path.mark("fresh" if late <= 0 else "overdue")
+    fallen = worst_price(feed.index, max(0, late), terms.stale_rate, SCALE, 1)
+    least = 1 if feed.index >= 1 else 0
+    path.claim("its price", lambda: price == (fallen if fallen >= least else least))
+    return price
+
+
+@theorem(
+    "counted-profit",
+    "A loss counts whole; a profit by its weight, rounded down, and at most its cap. Of a profit beyond 2^62 no more "
+    "than that is weighed.",
+    "MARG-8",
+    "NUM-9",
+)
+def counted_profit(path: Any) -> Any:
+    """Any weight and cap."""
+    unrealised, weight, cap = path.atom("unrealised"), path.atom("weight", 0, SCALE), path.atom("cap", 0)
+    counts = margin.counted_profit(unrealised, weight, cap)
+    if unrealised <= 0:
+        path.claim("whole", lambda: counts == unrealised)
+    else:
+        weighed = mul_floor(min(unrealised, PROFIT_MAX), weight)
+        path.claim("by weight", lambda: counts == (weighed if weighed <= cap else cap))
+    return counts
+
+
+@theorem(
+    "less-risk",
+    "Less risk is maintenance that does not rise and no default, with equity that does not fall where there was no "
+    "maintenance or negative equity, else with equity x maintenance before no less than equity before x maintenance.",
+    "MARG-10",
+    marks=("by health", "by equity"),
+)
+def less_risk(path: Any) -> Any:
+    """Of any two standings."""
+    before, after = any_standing(path, "before"), any_standing(path, "after")
+    found = margin.reduces_risk(before, after)
+    if after.maintenance > before.maintenance or after.net_liquidation_value < 0:
+        path.claim("refused", lambda: not found)
+    elif before.maintenance == 0 or before.margin_equity < 0:
+        path.mark("by equity")
+        exactly(path, "no less equity", found, lambda: after.margin_equity >= before.margin_equity)
+    else:
+        path.mark("by health")
+        left, right = (
+            bounded(after.margin_equity) * before.maintenance,
+            bounded(before.margin_equity) * after.maintenance,
+        )
+        exactly(path, "no worse health", found, lambda: left >= right)
+    return bool(found)
+
+
+@theorem(
+    "outflow-test",
+    "An outflow may stand exactly if withdrawal equity covers the initial requirement and the withdrawal ratio of "
+    "notional, rounded up.",
+    "MARG-11",
+)
+def outflow_test(path: Any) -> Any:
+    """Of any standing."""
+    account, pool = any_standing(path, "account"), a_pool(path)
+    equity = remembered(margin.withdrawal_equity, OPAQUE, any_one)
+    with standing_in(path, equity):
+        found, held = margin.outflow_allowed(account, pool), margin.withdrawal_equity(account, pool)
+    ratio = mul_ceil(account.notional, pool.withdrawal_margin)
+    exactly(path, "covered", found, lambda: held >= account.initial and held >= ratio)
+    return bool(found)
+
+
+@theorem(
+    "withdrawal-equity",
+    "Withdrawal equity is margin equity with the unrealised result replaced by what of it counts for outflows.",
+    "MARG-11",
+    "MARG-8",
+)
+def withdrawal_equity(path: Any) -> Any:
+    """Of any standing."""
+    account, pool = any_standing(path, "account"), a_pool(path)
+    with standing_in(path, remembered(margin.counted_profit, OPAQUE, any_one)):
+        equity = margin.withdrawal_equity(account, pool)
+        counts = margin.counted_profit(account.unrealised, pool.profit_weight_withdrawal, pool.profit_cap_withdrawal)
+    path.claim("what counts", lambda: equity == account.margin_equity - account.unrealised + counts)
+    return equity
+
+
+@theorem(
+    "critical-health",
+    "Health is critical exactly if margin equity, within 2^64, is below the critical part of the maintenance "
+    "requirement.",
+    "MARG-12",
+)
+def critical_health(path: Any) -> Any:
+    """Compared by cross-multiplication."""
+    account, ratio = any_standing(path, "account"), path.atom("critical", 0, SCALE)
+    found = margin.is_critical(account, ratio)
+    equity = bounded(account.margin_equity)
+    exactly(path, "critical", found, lambda: equity * SCALE < account.maintenance * ratio)
+    return bool(found)
+
+
+# Liquidation
+
+
+def a_market(path: Any, **rules: Any) -> Market:
+    """A market with two tiers before a ramp and two after it, and any parameters of liquidation."""
+    tables = [tuple(symbolic(path, Tier, f"{name}{at}") for at in range(2)) for name in ("tier", "tier before ")]
+    liquid = symbolic(path, LiquidationParameters, "rules", **rules)
+    now, before = (replace(PARAMETERS, margin=replace(MARGIN, tiers=table), liquidation=liquid) for table in tables)
+    ramp = path.atom("ramp start", 0, TIME_MAX), path.atom("ramp end", 0, TIME_MAX)
+    return Market(replace(LISTING, parameters=now), MarketStatus.ACTIVE, before, *ramp)
+
+
+@theorem(
+    "maintenance-in-force",
+    "The maintenance ratio in force is the market's lowest; while a ramp runs the smaller of the lowest before and "
+    "after it.",
+    "LIQ-2",
+    "PARM-13",
+    marks=("ramp", "no ramp"),
+)
+def maintenance_in_force(path: Any) -> Any:
+    """Of tables of two tiers."""
+    market, time = a_market(path), path.atom("time", 0, TIME_MAX)
+    lowest = liquidation.maintenance_in_force(market, time)
+    now, before = (table.margin.tiers[0].maintenance for table in (market.listing.parameters, market.before))
+    if time < market.ramp_end:
+        path.mark("ramp")
+        path.claim("the smaller", lambda: lowest == (now if now <= before else before))
+    else:
+        path.mark("no ramp")
+        path.claim("the market's", lambda: lowest == now)
+    return lowest
+
+
+@theorem(
+    "shortfall",
+    "The shortfall is what margin equity lacks of maintenance and its buffer, rounded up, within 2^64.",
+    "LIQ-2",
+)
+def shortfall(path: Any) -> Any:
+    """Of any standing."""
+    account, buffer = any_standing(path, "account"), path.atom("buffer", 0, SCALE)
+    found = liquidation.shortfall_to_target(account, buffer)
+    lacks = account.maintenance + mul_ceil(account.maintenance, buffer) - account.margin_equity
+    path.claim("what it lacks", lambda: found == bounded(lacks))
+    return found
+
+
+@theorem(
+    "restoring-size",
+    "The restoring size is the lots, rounded up, of the notional that frees the shortfall and two atoms at maintenance "
+    "less penalty, rounded up.",
+    "LIQ-2",
+)
+def restoring_size(path: Any) -> Any:
+    """Of a maintenance ratio above the penalty's."""
+    lacks, price, penalty = path.atom("shortfall"), path.atom("price", 1, PRICE_MAX), path.atom("penalty", 0, SCALE)
+    maintenance = penalty + path.atom("more", 1, SCALE)
+    lots = liquidation.restoring_size(lacks, price, maintenance, penalty)
+    path.claim("the lots", lambda: lots == div_ceil(div_ceil((lacks + 2) * SCALE, maintenance - penalty), price))
+    return lots
+
+
+@theorem(
+    "closable-size",
+    "What one liquidation may close is the whole position below critical health; else the restoring size, at most the "
+    "close factor's part, rounded up, at least the minimum piece, and at most the position.",
+    "LIQ-3",
+    marks=("critical", "not critical"),
+)
+def closable_size(path: Any) -> Any:
+    """Health, shortfall and restoring size are opaque."""
+    market, account = a_market(path), any_standing(path, "account")
+    size, price, time = path.atom("size", 1, SIZE_MAX), path.atom("price", 1, PRICE_MAX), path.atom("time", 0, TIME_MAX)
+    rules = market.listing.parameters.liquidation
+    parts = (
+        remembered(margin.is_critical, OPAQUE, lambda path, *_: any_bool(path, "critical")),
+        *(remembered(part, OPAQUE, any_one) for part in (
+            liquidation.shortfall_to_target, liquidation.restoring_size, liquidation.maintenance_in_force,
+        )),
+    )  # fmt: skip
+    with standing_in(path, *parts):
+        lots = liquidation.closable_size(size, price, account, market, time)
+        critical = liquidation.is_critical(account, rules.critical_health)
+        lacks = liquidation.shortfall_to_target(account, rules.buffer)
+        lowest = liquidation.maintenance_in_force(market, time)
+        wanted = liquidation.restoring_size(lacks, price, lowest, rules.penalty)
+    if critical:
+        path.mark("critical")
+        path.claim("all of it", lambda: lots == size)
+        return lots
+    path.mark("not critical")
+    part = mul_ceil(size, rules.close_factor)
+    piece = wanted if wanted <= part else part
+    piece = piece if piece >= rules.minimum else rules.minimum
+    path.claim("the piece", lambda: lots == (piece if piece <= size else size))
+    return lots
+
+
+@theorem(
+    "piece-to-close",
+    "A liquidation closes what is asked for, at most what may be closed; it is rejected exactly if that is less than "
+    "the minimum piece and than what may be closed.",
+    "LIQ-3",
+    marks=("closed", "too small"),
+)
+def piece_to_close(path: Any) -> Any:
+    """Any sizes."""
+    market, most = a_market(path), path.atom("closable", 1, SIZE_MAX)
+    action = ev.Liquidate("A", "B", "M", path.atom("asked", 1, SIZE_MAX))
+    least, piece = market.listing.parameters.liquidation.minimum, min(action.size, most)
+    enough = piece >= least or piece >= most
+    try:
+        lots = liquidation.piece_to_close(ev.Context(State(), 0, "actor"), action, market, most)
+    except ev.Rejected as rejected:
+        path.mark("too small")
+        reason = rejected.reason
+        path.claim("too small", lambda: not enough and reason == ev.Reason.SIZE_BELOW_MINIMUM)
+        return reason
+    path.mark("closed")
+    path.claim("what is asked", lambda: lots == piece)
+    path.claim("large enough", lambda: enough)
+    return lots
+
+
+@theorem(
+    "who-may-liquidate",
+    "An actor may liquidate into its own accounts, and anyone into the pool's backstop account.",
+    "LIQ-1",
+)
+def who_may_liquidate(path: Any) -> Any:
+    """Owner and backstop are the ones, or others."""
+    owner = "actor" if path.choice("the owner", "sends it", "is another") == "sends it" else "another"
+    backstop = "B" if path.choice("the backstop", "is it", "is another") == "is it" else "C"
+    state = State()
+    state.accounts.put("B", Account("B", owner, POOL, (), ""))
+    state.pools.put(POOL, replace(POOL_PARAMETERS, backstop=backstop))
+    found = liquidation.may_act_for(ev.Context(state, 0, "actor"), "B")
+    exactly(path, "allowed", found, lambda: owner == "actor" or backstop == "B")
+    return bool(found)
+
+
+@theorem(
+    "reward-top-up",
+    "Insurance adds to a reward what it lacks of the floor, rounded down, at most what the budget leaves and at most "
+    "what the fund holds; never less than nothing.",
+    "LIQ-6",
+)
+def reward_top_up(path: Any) -> Any:
+    """Any rewards, budgets and funds."""
+    rules = symbolic(path, LiquidationParameters, "rules")
+    value, reward, spent, fund = path.atom("value", 0), path.atom("reward"), path.atom("spent"), path.atom("fund")
+    added = liquidation.topped_up(value, reward, rules, spent, fund)
+    least = mul_floor(value, rules.reward_floor) - reward
+    for most in (rules.reward_budget - spent, fund):
+        least = least if least <= most else most
+    path.claim("what it adds", lambda: added == (least if least >= 0 else 0))
+    return added
+
+
+@theorem(
+    "budgets-renew",
+    "A budget stays while its interval runs, and is empty and starts anew at the first draw once it has passed.",
+    "LIQ-6",
+    "FALL-5",
+    marks=("running", "passed"),
+)
+def budgets_renew(path: Any) -> Any:
+    """At the last second of the interval it still runs."""
+    budget, time, interval = symbolic(path, Budget, "budget"), path.atom("time", 0, TIME_MAX), path.atom("interval", 1)
+    now = liquidation.renewed(budget, time, interval)
+    if time < budget.start + interval:
+        path.mark("running")
+        path.claim("the same", lambda: now is budget)
+    else:
+        path.mark("passed")
+        path.claim("empty", lambda: now.start == time and now.deficits == 0 and now.rewards == 0)
+    return now.rewards
