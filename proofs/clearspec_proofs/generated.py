@@ -46,7 +46,8 @@ SECONDS = 10.0
 """Time that one theorem has for one mutant."""
 
 NEAREST = 40
-"""Theorems that are tried on a mutant: those of its kernel's chapter and its formula first, then those that execute least beside it."""
+"""Theorems that are tried on a mutant: those of its kernel's chapter and formula first, then those that execute least
+beside it."""
 
 
 KEPT = ("id", "kernel", "digest", "line", "before", "after", "by", "claim", "unproved")
