@@ -47,7 +47,8 @@ def packed(document: Document) -> bytes:
 def audited(path: Path, translator: Translator | None = None, going_on: bool = False, **options: Any) -> AuditReport:
     """The report of an audit."""
     log = Log(path, layout_of(path), translator or Plain(), going_on)
-    return report_of(audit(log, **options), audited_log(path, log.layout), log.translator.name)
+    tally = audit(log, **options)
+    return report_of(tally, audited_log(path, log.layout), log.translator)
 
 
 class Desk:

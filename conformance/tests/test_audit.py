@@ -72,7 +72,7 @@ def set_in(path: str, value: Any) -> Any:
         ("receipt.sequence", "7", "EVENT-1", "6"),
         ("receipt.time", "1", "EVENT-1", "0"),
         ("receipt.action", "deposit", "EVENT-1", "trade"),
-        ("receipt.amounts.taker_fee", "2", "TRADE-8", "1"),
+        ("receipt.amounts.taker_fee", "2", "TRADE-7", "1"),
         ("receipt.postings.0.amount", "2", "TRADE-7", "1"),
         ("receipt.postings", [], "TRADE-7", None),
         ("observable.accounts.ann.balances.USD", "9998", "TRADE-7", "9999"),

@@ -8,6 +8,7 @@ import re
 import shlex
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import pytest
 from audit_samples import market_desk, market_lines, packed, spoiled, written
 
 from clearspec.codec import loads
+from clearspec.events import ROLES
 from clearspec.scenario import spec_folder
 from clearspec_command.main import main
 from clearspec_conformance.audit import metrics, parquet, schemas
@@ -108,8 +110,56 @@ def test_a_dask_cluster_writes_the_same_report(tmp_path: Path) -> None:
 
 
 def test_an_executor_that_is_none(tmp_path: Path, capsys: Printed) -> None:
-    assert main(["audit", str(right_log(tmp_path)), "--jobs", "2", "--executor", "slurm"]) == 2
-    assert "expected process, thread, dask or dask:ADDRESS" in capsys.readouterr().err
+    """It is refused in one pass too, in which nothing would run there."""
+    for options in (["--jobs", "2"], []):
+        assert main(["audit", str(right_log(tmp_path)), *options, "--executor", "slurm"]) == 2
+        assert "expected process, thread, dask or dask:ADDRESS" in capsys.readouterr().err
+
+
+def test_a_log_without_segments_says_so(tmp_path: Path, capsys: Printed) -> None:
+    path = written(tmp_path / "log", market_desk().lines)
+    assert main(["audit", str(path), "--jobs", "2"]) == 0
+    assert "no full snapshot in the log: audited in one pass" in capsys.readouterr().err
+    assert main(["audit", str(right_log(tmp_path)), "--jobs", "2", "--executor", "thread"]) == 0
+    assert "in one pass" not in capsys.readouterr().err
+
+
+def test_a_log_in_which_nothing_is_audited(tmp_path: Path, capsys: Printed) -> None:
+    path = written(tmp_path / "log", [market_desk().lines[0], b"{"])
+    assert main(["audit", str(path)]) == 2
+    out = capsys.readouterr().out
+    assert "0 events, 0 snapshots: nothing was audited" in out
+    assert "nothing is wrong" not in out
+
+
+def test_figures_are_many(tmp_path: Path, capsys: Printed) -> None:
+    desk = market_desk()
+    desk.lines[-1]["figures"] = {"accounts": {"ann": {"balances": {"USD": "9998"}}}}
+    assert main(["audit", str(written(tmp_path / "log", desk.lines))]) == 1
+    assert "the figures differ, rule TRADE-7" in capsys.readouterr().out
+
+
+def test_keys_that_found_nothing_are_printed(tmp_path: Path, capsys: Printed) -> None:
+    """On the terminal, on the page and in the report; they are no findings."""
+    from clearspec_conformance.audit.formats import UnfoundRecord
+
+    shutil.copytree(HARBOUR, tmp_path / "harbour")
+    mapping, page_file, report_file = tmp_path / "harbour" / "mapping.toml", tmp_path / "page", tmp_path / "report"
+    mapping.write_text(mapping.read_text().replace('each = "after.*"', 'each = "afters.*"'))
+    log = tmp_path / "harbour" / "engine.jsonl"
+    log.write_bytes(b"".join(log.read_bytes().splitlines(keepends=True)[:12]))
+    words = ["--mapping", str(mapping), "--html", str(page_file), "--json", str(report_file)]
+    assert main(["audit", str(log), *words]) == 0
+    line = next(place for place, row in enumerate(mapping.read_text().splitlines(), start=1) if '"afters.*"' in row)
+    said = "nothing stood at afters.* on any of 11 lines"
+    told = f"{mapping}: line {line}: $.figures[0].each: {said}"
+    out = capsys.readouterr().out
+    assert told in out.replace("\n", " ")
+    assert "nothing is wrong" in out
+    assert html.escape(told, quote=False) in page_file.read_text()
+    report: AuditReport = loads(AuditReport, report_file.read_bytes())
+    assert UnfoundRecord(line, "$.figures[0].each", said) in report.unfound
+    assert (report.passed, report.findings) == (True, ())
 
 
 def test_a_library_that_is_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: Printed) -> None:
@@ -119,12 +169,12 @@ def test_a_library_that_is_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
         monkeypatch.setitem(sys.modules, name, None)
     path = written(tmp_path / "log.zst", [b"\x28\xb5\x2f\xfd"])
     assert main(["audit", str(path)]) == 2
-    assert "pip install 'clearspec[audit]'" in capsys.readouterr().err
+    assert "pip install '.[audit]'" in capsys.readouterr().err
     for call in (parquet.library, metrics.library):
-        with pytest.raises(Exception, match=r"clearspec\[audit\]"):
+        with pytest.raises(Exception, match=r"'\.\[audit\]'"):
             call()
     assert main(["audit", str(right_log(tmp_path)), "--jobs", "2", "--executor", "dask"]) == 2
-    assert "pip install 'clearspec[dask]'" in capsys.readouterr().err
+    assert "pip install '.[dask]'" in capsys.readouterr().err
 
 
 def test_json_goes_to_standard_output(tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]) -> None:
@@ -187,7 +237,9 @@ def hostile_report(tmp_path: Path) -> tuple[AuditReport, Series]:
 
     path = written(tmp_path / "log", spoiled(market_lines(600, 100), 333, change))
     tally = audit(Log(path, Layout.JSONL, Plain(), True))
-    return report_of(tally, audited_log(path, Layout.JSONL), HOSTILE), tally.series
+    hostile = Plain()
+    hostile.name = HOSTILE
+    return report_of(tally, audited_log(path, Layout.JSONL), hostile), tally.series
 
 
 def test_the_page_loads_nothing_and_escapes_everything(tmp_path: Path) -> None:
@@ -247,11 +299,44 @@ def test_the_tutorial_comes_to_its_finding(tmp_path: Path, monkeypatch: pytest.M
 
 def test_every_key_of_a_mapping_is_documented() -> None:
     from clearspec_conformance.audit.converting import KEYS
-    from clearspec_conformance.audit.mapping import FIGURES, POSTING_FIELDS, SECTIONS
+    from clearspec_conformance.audit.rules import FIGURES, POSTING_FIELDS, SECTIONS
 
     text = (ROOT / "docs" / "audit.md").read_text(encoding="utf-8")
     for name in (*KEYS, *FIGURES, *POSTING_FIELDS, *SECTIONS, "skip", "json", "genesis", "@value", "@1"):
         assert f"`{name}`" in text, name
+
+
+def test_the_table_of_actions_is_that_of_the_reference() -> None:
+    """The amounts of the table are those that receipts of the conformance vectors have, no less and no more."""
+    from clearspec_conformance.audit.amounts import AMOUNTS
+    from clearspec_conformance.audit.rules import action_table
+
+    assert action_table() in (ROOT / "docs" / "audit.md").read_text(encoding="utf-8")
+    found: dict[str, set[str]] = {}
+    for path in sorted((ROOT / "conformance" / "vectors").rglob("*.json")):
+        for receipt in receipts_in(json.loads(path.read_text(encoding="utf-8"))):
+            found.setdefault(receipt["action"], set()).update(receipt["amounts"])
+    assert {name: set(amounts) for name, amounts in AMOUNTS.items()} == {
+        name: part for name, part in found.items() if part
+    }
+    assert set(found) >= set(ROLES)
+
+
+def receipts_in(document: Any) -> Iterator[Any]:
+    """Every receipt in a document."""
+    if isinstance(document, dict) and {"action", "amounts", "postings"} <= document.keys():
+        yield document
+    elif isinstance(document, dict | list):
+        for part in document.values() if isinstance(document, dict) else document:
+            yield from receipts_in(part)
+
+
+def test_the_rule_of_each_amount_is_one_of_the_reference() -> None:
+    from clearspec_command.explain import rule_ids
+    from clearspec_conformance.audit.amounts import AMOUNTS, RANGED
+
+    assert {rule for amounts in AMOUNTS.values() for rule in amounts.values()} <= set(rule_ids())
+    assert all(name in AMOUNTS[action] for action, name in RANGED.items())
 
 
 def test_every_fault_is_documented() -> None:

@@ -69,7 +69,7 @@ def desk_lines() -> list[bytes]:
 
 
 def idle(path: Path, *changes: Callable[[], Any]) -> Tally:
-    return grown(path, list(changes), idle=0.01)[0]
+    return grown(path, list(changes), idle=0.25)[0]
 
 
 def test_lines_that_come_in_pieces(tmp_path: Path) -> None:
@@ -276,6 +276,7 @@ def test_follow_by_the_command(tmp_path: Path, capfd: pytest.CaptureFixture[str]
     out, err = capfd.readouterr()
     assert "metrics at http://127.0.0.1:" in err
     assert err.count("the receipt differs") >= 1
+    assert "$.receipt.status: expected accepted, got rejected" in err
     assert "400 events" in out
 
 

@@ -50,7 +50,7 @@ def deposit(amount: str) -> bytes:
 
 
 HOSTILE: dict[str, tuple[bytes, str, int]] = {
-    "an empty line": (b"\n", "not_json", 1),
+    "an empty line": (b"\n", "not_json", 0),
     "a word": (b"hello\n", "not_json", 0),
     "half a line": (b'{"event":\n', "not_json", 10),
     "two documents": (b"{} {}\n", "not_json", 3),

@@ -52,7 +52,7 @@ def resumed(path: Path, line: int) -> AuditReport:
     log = Log(path, Layout.JSONL, Plain())
     start = [Start(), *(start for start in snapshot_starts(log) if start.line < line)][-1]
     tally = audit_segment(log, Segment(start, start.line > 0))
-    return report_of(tally, audited_log(path, Layout.JSONL), "")
+    return report_of(tally, audited_log(path, Layout.JSONL), Plain())
 
 
 @cache

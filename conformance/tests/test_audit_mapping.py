@@ -20,10 +20,13 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from clearspec_command.failures import BadInput
-from clearspec_conformance.audit.converting import Field, MappingFault, Scope, Unmapped, field_of, repeated
-from clearspec_conformance.audit.mapping import FIGURES, FORMAT, Mapped, Reader, line_of, read_mapping
+from clearspec_command.main import main
+from clearspec_conformance.audit.converting import Field, MappingFault, Scope, Target, Unmapped, field_of, repeated
+from clearspec_conformance.audit.lines import Census
+from clearspec_conformance.audit.mapping import Mapped, line_of, read_mapping
 from clearspec_conformance.audit.parsing import LENIENT
 from clearspec_conformance.audit.problems import BadLog, Place
+from clearspec_conformance.audit.rules import FIGURES, FORMAT, Reader
 
 HARBOUR = Path(__file__).parents[1] / "examples" / "harbour"
 LOG = HARBOUR / "engine.jsonl"
@@ -129,7 +132,8 @@ def test_snapshots_through_a_mapping(tmp_path: Path) -> None:
     from clearspec.machine import apply
     from clearspec.snapshot import snapshot
 
-    mapping = mapped(tmp_path, text().replace("[event]", '[line]\nsnapshot = "dump"\n\n[event]', 1))
+    moved = text().replace("[event]", '[line]\nsnapshot = "dump"\n\n[event]', 1)
+    mapping = mapped(tmp_path, moved.replace('"after.*"', '"afters.*"'))
     genesis = mapping.genesis()
     assert genesis is not None
     state, right = build(genesis), []
@@ -147,6 +151,12 @@ def test_snapshots_through_a_mapping(tmp_path: Path) -> None:
     assert (alone.passed, alone.events, alone.snapshots, alone.skipped) == (True, 11, 11, 1)
     with ThreadPoolExecutor(2) as pool:
         assert audited(path, mapping, executor=pool, pieces=4) == alone
+    told = {one.key: one.message for one in alone.unfound}
+    assert told["$.figures[0].each"] == "nothing stood at afters.* on any of 11 lines"
+    for jobs in ("1", "2"):
+        words = ["audit", str(path), "--mapping", str(tmp_path / "mapping.toml"), "--json", str(tmp_path / jobs)]
+        assert main([*words, "--jobs", jobs]) == 0
+    assert (tmp_path / "1").read_bytes() == (tmp_path / "2").read_bytes()
 
 
 def test_parquet_rows_through_a_mapping(tmp_path: Path) -> None:
@@ -174,6 +184,129 @@ def test_a_column_of_floats_is_refused(tmp_path: Path) -> None:
     assert "expected a text or a number, found a float" in report.stop.message
 
 
+# What is not published, and what is looked for in vain
+
+
+def test_an_amount_that_does_not_stand_there_is_not_published(tmp_path: Path) -> None:
+    """A fill that Harbour rejects, without fees, is called accepted: its verdict is wrong, not the mapping."""
+    documents = lines()
+    assert (documents[10]["op"], documents[10]["ok"], "fees" in documents[10]) == ("FILL", False, False)
+    documents[10]["ok"] = True
+    (finding,) = audited(written(tmp_path / "log", documents), read_mapping(MAPPING)).findings
+    assert (finding.line, finding.rule, finding.differences[0].path) == (11, "MARG-10", "$.receipt.status")
+    assert finding.note == "the reference's subject: ann"
+
+
+def test_amounts_that_are_not_published_are_counted(tmp_path: Path) -> None:
+    """The fills of lines 10, 14, 18 and 27: of one no fee is published, of another only one, and both are compared."""
+    documents = lines()
+    del documents[9]["fees"]
+    del documents[13]["fees"]["taker"]
+    report = audited(written(tmp_path / "log", documents), read_mapping(MAPPING), going_on=True)
+    assert report.findings[0].differences[0].path == "$.receipt.amounts.maker_fee"
+    fields = {one.field: (one.compared, one.not_published) for one in report.fields}
+    assert fields["receipt.amounts.trade.taker_fee"] == (2, 2)
+    assert fields["receipt.amounts.trade.maker_fee"] == (3, 1)
+    assert fields["receipt.amounts"] == (fields["receipt.amounts"][0], report.events - fields["receipt.amounts"][0])
+    assert report.unfound == ()
+
+
+def test_a_price_that_is_not_published_is_not_judged(tmp_path: Path) -> None:
+    """Of the amounts of a book only the premium is mapped: its mark, which has a range, is then not known (INV-9).
+
+    The events stand in the log in the forms of the kit; their amounts are mapped all the same.
+    """
+    from audit_samples import Desk
+
+    from clearspec import events as ev
+
+    desk = Desk()
+    desk.price(100)
+    desk.box.time = 60
+    desk.do("venue", ev.PostBook("BTC-PERP", 100, 100))
+    toml = f'format = "{FORMAT}"\n[receipt]\nstatus = "receipt.status"\n'
+    toml += '[amounts.post_book]\npremium = "receipt.amounts.premium"\n'
+    known = '[amounts.post_price]\nindex = "receipt.amounts.index"\n'
+    report = audited(written(tmp_path / "log", desk.lines), Mapped("m", toml + known))
+    checks = {check.id: check for check in report.checks}
+    assert (report.events, checks["INV-9"].checked) == (2, 1)
+    assert checks["INV-9"].not_checked == {"the amounts of prices are not published": 1}
+
+
+def test_keys_that_never_find_anything_are_named(tmp_path: Path) -> None:
+    """Harbour's log has 26 events and 2 heartbeats; 24 of the events are accepted, four of them fills."""
+    changed = (
+        text()
+        .replace('each = "after.*"', 'each = "afters.*"')
+        .replace('"fees.taker"', '"fee.taker"')
+        .replace('cause = { from = "why", type', 'cause = { from = "wy", default = "", type')
+        .replace('field = "op"', 'field = "oops"')
+        .replace('"HEARTBEAT"', '"x"')
+        .replace("[log]", '[log]\njson = ["rest"]')
+        .replace("[event]", '[line]\nsnapshot = "dump"\n\n[event]', 1)
+    )
+    documents = [document for document in lines() if document["op"] != "HEARTBEAT"]
+    mapping = mapped(tmp_path, changed)
+    report = audited(written(tmp_path / "log", documents), mapping, going_on=True)
+    moves = sum(len(document.get("moves", ())) for document in documents)
+    assert [(one.key, one.message) for one in report.unfound] == [
+        ("$.log.json[0]", "nothing stood at rest on any of 26 lines"),
+        ("$.log.skip[0].field", "nothing stood at oops on any of 26 lines"),
+        ("$.line.snapshot", "nothing stood at dump on any of 26 lines"),
+        ("$.amounts.trade.taker_fee", "nothing stood at fee.taker on any of 4 lines"),
+        ("$.postings.cause", f"nothing stood at wy on any of {moves} parts"),
+        ("$.figures[0].each", "nothing stood at afters.* on any of 26 lines"),
+    ]
+    rows = changed.splitlines()
+    assert "taker_fee" in rows[report.unfound[3].line - 1]
+    assert "afters" in rows[report.unfound[5].line - 1]
+    assert audited(LOG, read_mapping(MAPPING), going_on=True).unfound == ()
+
+
+def test_a_part_of_a_text_that_never_stands_there_is_named(tmp_path: Path) -> None:
+    changed = text().replace('{ from = "index", type = "money" }', '{ from = "index", split = "/", part = 3 }')
+    report = audited(written(tmp_path / "log", lines()[:8]), mapped(tmp_path, changed))
+    (told,) = [one.message for one in report.unfound if one.key == "$.amounts.post_price.index"]
+    assert told == "no part 3 of a text stood at index on any of 1 line"
+
+
+@pytest.mark.parametrize(
+    ("line", "group", "name", "rule"),
+    [
+        (23, "closed", "qty", "LIQ-3"),
+        (23, "closed", "px", "LIQ-7"),
+        (23, "closed", "penalty", "LIQ-4"),
+        (23, "closed", "reward", "LIQ-5"),
+        (23, "closed", "topped", "LIQ-6"),
+        (16, "funding", "rate", "FUND-3"),
+        (16, "funding", "step", "FUND-4"),
+        (18, "fees", "taker", "TRADE-7"),
+    ],
+)
+def test_each_amount_has_its_rule(tmp_path: Path, line: int, group: str, name: str, rule: str) -> None:
+    documents = lines()
+    value = documents[line - 1][group][name]
+    *digits, last = str(value)
+    documents[line - 1][group][name] = type(value)("".join([*digits, str((int(last) + 1) % 10)]))
+    report = audited(written(tmp_path / "log", documents), read_mapping(MAPPING), going_on=True)
+    (finding,) = [one for one in report.findings if one.line == line and one.subject.value == "receipt"]
+    assert finding.differences[0].path.startswith("$.receipt.amounts.")
+    assert finding.rule == rule
+
+
+def test_postings_in_another_order(tmp_path: Path) -> None:
+    """Bob's fee and the fund's part of it change places: one thing is wrong, and it has a name."""
+    documents = lines()[:10]
+    moves = documents[9]["moves"]
+    assert moves[0] != moves[1]
+    moves[0], moves[1] = moves[1], moves[0]
+    for cause in ('cause = { from = "why", type = "cause" }\n', ""):
+        changed = text().replace('cause = { from = "why", type = "cause" }\n', cause)
+        (finding,) = audited(written(tmp_path / "log", documents), mapped(tmp_path, changed)).findings
+        assert finding.rule == "EVENT-1"
+        assert finding.note == "the same postings in another order (EVENT-1)"
+
+
 # What does not fit a line
 
 
@@ -185,8 +318,10 @@ def test_a_column_of_floats_is_refused(tmp_path: Path) -> None:
         (("args", "amt"), "many", "expected a number, found 'many'"),
         (("args", "amt"), "9" * 10**5, "expected a number"),
         (("args", "amt"), "1e99999", "expected a number"),
-        (("args", "amt"), [], "expected a text or a number, found list"),
-        (("op",), "SWAP", "'SWAP' is none of the actions"),
+        (("args", "amt"), [], "expected a text or a number, found a list"),
+        (("args", "amt"), {}, "expected a text or a number, found an object"),
+        (("op",), "SWAP", 'is the name of no action; write `[actions.X]` with `name = "SWAP"`'),
+        (("op",), "SWAP", "actions of the spec are open_account, deposit, withdraw, transfer,"),
         (("at",), "yesterday", "expected a date and time such as"),
         (("ok",), "perhaps", "'perhaps' is none of true, false"),
         (("moves", 0, "from"), "vault", "'vault' is none of member, bank"),
@@ -206,6 +341,59 @@ def test_a_line_that_the_mapping_cannot_read(tmp_path: Path, path: tuple[Any, ..
     assert message in report.stop.message
 
 
+def stopped(tmp_path: Path, toml: str, documents: list[Any] | None = None) -> str:
+    """What an audit of Harbour's log through a mapping says that ends it."""
+    log = written(tmp_path / "log", lines() if documents is None else documents)
+    stop = audited(log, mapped(tmp_path, toml)).stop
+    assert stop is not None
+    return stop.message
+
+
+def test_a_mapping_without_genesis(tmp_path: Path) -> None:
+    for toml in (f'format = "{FORMAT}"\n', text().replace('genesis = "genesis.json"\n', "")):
+        message = stopped(tmp_path, toml)
+        assert 'mapping.toml names no genesis file: `[log] genesis = "FILE"`' in message
+
+
+def test_a_mapping_without_events(tmp_path: Path) -> None:
+    toml = f'format = "{FORMAT}"\n[log]\ngenesis = "genesis.json"\n'
+    told = stopped(tmp_path, toml, [{"type": "BOOT", "ver": 9}])
+    assert "mapping.toml has no table event, and the line is none of the kit's (its keys: type, ver)" in told
+    assert "map it or name it in `log.skip`" in told
+    assert "(it is no object)" in stopped(tmp_path, toml, [[1]])
+
+
+def test_the_name_of_no_action_is_told_with_its_place(tmp_path: Path) -> None:
+    toml = text().replace("FEES_OUT", "X").replace('name = "PRICE"', 'name = "QUOTE"')
+    line = toml.splitlines().index('action = "op"') + 1
+    told = stopped(tmp_path, toml)
+    assert f"'PRICE' (at `op`, {tmp_path}/mapping.toml line {line}) is the name of no action" in told
+    assert "settle_position, pay_claim" in told
+
+
+def test_too_few_parts_of_a_text(tmp_path: Path) -> None:
+    toml = text().replace('feed = "args.sym"', 'feed = { from = "args.sym", split = "/", part = 3 }')
+    documents = lines()[:1]
+    documents[0]["args"]["sym"] = "BTC/USD"
+    assert "'BTC/USD' at args.sym has 2 parts, not 3 (" in stopped(tmp_path, toml, documents)
+    documents[0]["args"]["sym"] = "BTC"
+    assert "'BTC' at args.sym has 1 part, not 3 (" in stopped(tmp_path, toml, documents)
+
+
+def test_a_list_without_a_star(tmp_path: Path) -> None:
+    told = stopped(tmp_path, text().replace('each = "moves.*"', 'each = "moves"'))
+    assert "moves is a list: write `moves.*` (" in told
+    assert "$.postings.each" in told
+
+
+def test_an_empty_line(tmp_path: Path) -> None:
+    path = written(tmp_path / "log", [packed(lines()[0]), b"\n", packed(lines()[1])])
+    stop = audited(path, read_mapping(MAPPING)).stop
+    assert stop is not None
+    assert (stop.fault.value, stop.line) == ("not_json", 2)
+    assert stop.message == "expected one JSON document, found an empty line"
+
+
 def test_the_message_names_the_line_and_key_of_the_mapping(tmp_path: Path) -> None:
     documents = lines()
     documents[2]["args"]["amt"] = "0.001"
@@ -217,8 +405,8 @@ def test_the_message_names_the_line_and_key_of_the_mapping(tmp_path: Path) -> No
 
 def test_the_line_of_a_key() -> None:
     toml = "a = 1\n[b.c]\nd = { e = 2 }\n[[f]]\ng = 3\n[[f]]\nh = 4\n"
-    paths = ("$.a", "$.b.c", "$.b.c.d", "$.b.c.d.e", "$.b.c.x", "$.f[0].g", "$.f[1].h", "$.f[1].x", "$.z")
-    assert [line_of(toml, path) for path in paths] == [1, 2, 3, 3, 2, 5, 7, 6, 0]
+    paths = ("$.a", "$.b.c", "$.b.c.d", "$.b.c.d.e", "$.b.c.x", "$.f[0].g", "$.f[1].h", "$.f[1].x", "$.z", "$.b")
+    assert [line_of(toml, path) for path in paths] == [1, 2, 3, 3, 2, 5, 7, 6, 0, 2]
 
 
 # What is no mapping
@@ -228,7 +416,15 @@ def test_the_line_of_a_key() -> None:
     ("before", "after", "anchor", "message"),
     [
         ('format = "clearspec/mapping/1"', 'format = "x"', "format", '$.format: expected "clearspec/mapping/1"'),
-        ("[reasons]", "[reason]", "", "$.reason: expected one of format, log"),
+        ("[reasons]", "[reason]", "[reason]", "$.reason: expected one of format, log"),
+        ("[types.money]", "[type.money]", "[type.money]", "$.type: expected one of format, log"),
+        ('false = "rejected" }', 'false = "refused" }', "status", ".false: expected one of accepted, rejected"),
+        ('ask = "seller"', 'ask = "asker"', "maker", "$.actions.trade.maker.values.ask: expected one of buyer, seller"),
+        ('"insurance_fund" } }', '"buffer" } }', "fund", ".values.insurance: expected one of insurance_fund, skin_in"),
+        ('member = "user"', 'member = "users"', "values", "$.types.kind.values.member: expected one of user, custody"),
+        ('PNL = "TRADE-1"', 'PNL = "LIQ-44"', "PNL", "$.types.cause.values.PNL: 'LIQ-44' is no rule"),
+        ("penalty = {", "penality = {", "penality", "expected one of closed, price, penalty, reward, reward_floor"),
+        ("[amounts.trade]", "[amounts.deposit]", "[amounts.deposit]", "a receipt of deposit has no amounts"),
         (
             'NO_MARGIN = "below_initial_margin"',
             'NO_MARGIN = "poor"',
@@ -277,17 +473,56 @@ def test_a_mapping_that_is_none(tmp_path: Path, before: str, after: str, anchor:
     assert not anchor or f"mapping.toml: line {places[0]}:" in refused.value.message
 
 
+def test_a_name_that_is_given_twice(tmp_path: Path) -> None:
+    """The later action would win, and every deposit would be taken for a withdrawal."""
+    changed = text().replace('name = "CASH_OUT"', 'name = ["CASH_OUT", "CASH_IN"]')
+    line = changed.splitlines().index('name = ["CASH_OUT", "CASH_IN"]') + 1
+    with pytest.raises(BadInput) as refused:
+        mapped(tmp_path, changed)
+    told = f"mapping.toml: line {line}: $.actions.withdraw.name: 'CASH_IN' is already the name of deposit"
+    assert refused.value.message.endswith(told)
+
+
 def test_a_mapping_that_is_no_toml(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="not_toml: Expected"):
         mapped(tmp_path, 'format = "clearspec/mapping/1"\n[event')
 
 
-def test_a_genesis_that_is_not_there_or_none(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match=r"other\.json: cannot be read"):
-        mapped(tmp_path, text().replace('"genesis.json"', '"other.json"'))
-    written(tmp_path / "none.json", [b"{}"])
-    with pytest.raises(BadInput, match=r"none\.json: .*missing_key"):
+def refused_genesis(tmp_path: Path, genesis: str) -> str:
+    """What is said of a genesis."""
+    written(tmp_path / "none.json", [genesis.encode()])
+    with pytest.raises(BadInput) as refused:
         mapped(tmp_path, text().replace('"genesis.json"', '"none.json"'))
+    return refused.value.message
+
+
+def test_a_genesis_that_is_not_there_or_none(tmp_path: Path) -> None:
+    line = text().splitlines().index('genesis = "genesis.json"') + 1
+    named = f"(named in {tmp_path}/mapping.toml: line {line}: log.genesis)"
+    with pytest.raises(BadInput, match=r"other\.json: cannot be read") as refused:
+        mapped(tmp_path, text().replace('"genesis.json"', '"other.json"'))
+    assert refused.value.message.endswith(named)
+    told = refused_genesis(tmp_path, "{}")
+    assert "none.json: line 1: $.time: missing_key" in told
+    assert told.endswith(named)
+    assert "none.json: $: not_json" in refused_genesis(tmp_path, '{"time": ')
+
+
+def test_a_bare_number_in_a_genesis_is_told_with_its_line(tmp_path: Path) -> None:
+    document = json.loads((HARBOUR / "genesis.json").read_text())
+    document["pools"][0]["dust"] = 60
+    whole = json.dumps(document, indent=1)
+    line = next(place for place, row in enumerate(whole.splitlines(), start=1) if row.strip() == '"dust": 60,')
+    told = refused_genesis(tmp_path, whole)
+    assert f"none.json: line {line}: $.pools[0].dust: expected a whole number in quotes, found 60 (" in told
+
+
+def test_a_genesis_outside_the_envelope_is_no_fault_of_the_log(tmp_path: Path) -> None:
+    document = json.loads((HARBOUR / "genesis.json").read_text())
+    document["markets"][0]["parameters"]["margin"]["gap_steps"] = "256"
+    told = refused_genesis(tmp_path, json.dumps(document))
+    assert "none.json: market BTC-PERP: gap-" in told
+    assert "(`clearspec explain gap-" in told
 
 
 ODD: list[Any] = [None, True, 0, -1, 1.5, "", "a", "a..b", "/", "@", "*", [], ["a"], [1], {}, {"from": "a"}, {"x": {}}]
@@ -325,11 +560,11 @@ def test_actions_need_events_beside_them() -> None:
 
 
 def field(raw: Any, form: str = "integer") -> Field:
-    return field_of(raw, "$.x", form, {"cents": {"times": 100}})
+    return field_of(raw, "$.x", Target(form), {"cents": {"times": 100}})
 
 
 def got(raw: Any, document: Any, form: str = "integer") -> Any:
-    return field(raw, form).get(Scope(document, document))
+    return field(raw, form).get(Scope(document, document), Census())
 
 
 @pytest.mark.parametrize(

@@ -10,16 +10,20 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from clearspec import collateral, funding, liquidation, margin
+from clearspec import collateral, funding, liquidation, margin, oracle
 from clearspec import events as ev
+from clearspec.ledger import user
+from clearspec.margin import Exposure
 from clearspec.numerics import (
     EQUITY_MAX,
     PRICE_MAX,
     PROFIT_MAX,
     SCALE,
     SIZE_MAX,
+    SOURCES_MAX,
     TIME_MAX,
     div_ceil,
+    div_floor,
     div_to_zero,
     median,
     mul_ceil,
@@ -38,12 +42,12 @@ from clearspec.parameters import (
 from clearspec.sandbox import LISTING, MARGIN
 from clearspec.sandbox import MARKET as PARAMETERS
 from clearspec.sandbox import POOL as POOL_PARAMETERS
-from clearspec.state import Account, Budget, Feed, Market, MarketStatus, State
+from clearspec.state import Account, Budget, Feed, Market, MarketStatus, Position, Post, State
 from clearspec_proofs.hints import pick
 from clearspec_proofs.stand_ins import OPAQUE, any_bool, any_standing, standing_in
 from clearspec_proofs.standings import remembered
-from clearspec_proofs.theorems import theorem
-from clearspec_proofs.world import POOL, symbolic
+from clearspec_proofs.theorems import Strength, theorem
+from clearspec_proofs.world import MARKET, POOL, World, symbolic
 
 
 def any_one(path: Any, *_: Any) -> Any:
@@ -450,3 +454,139 @@ def budgets_renew(path: Any) -> Any:
         path.mark("passed")
         path.claim("empty", lambda: now.start == time and now.deficits == 0 and now.rewards == 0)
     return now.rewards
+
+
+# The oracle
+
+
+@theorem(
+    "quorum-price",
+    "With a quorum of posts that count the price is their median; with fewer there is none.",
+    "ORCL-2",
+    marks=("a quorum", "no quorum"),
+)
+def quorum_price(path: Any) -> Any:
+    """Of three sources; which of their posts count is left open."""
+    quorum = path.atom("quorum", 1, SOURCES_MAX, "PARM-10")
+    feed = symbolic(path, FeedParameters, "feed", feed="F", sources=("s0", "s1", "s2"), quorum=quorum)
+    state = State()
+    posts = [symbolic(path, Post, f"post{number}") for number in range(3)]
+    for number, post in enumerate(posts):
+        state.posts.put(("F", f"s{number}"), post)
+    ctx = ev.Context(state, path.atom("time", 0, TIME_MAX))
+    with standing_in(path, remembered(oracle.counts, OPAQUE, lambda path, *_: any_bool(path, "counts"))):
+        price = oracle.quorum_price(ctx, feed)
+        prices = [post.price for post in posts if oracle.counts(post, feed, ctx.time)]
+    if len(prices) >= feed.quorum:
+        path.mark("a quorum")
+        path.claim("their median", lambda: price == median(prices))
+    else:
+        path.mark("no quorum")
+        path.claim("none", lambda: price == 0)
+    return price
+
+
+@theorem(
+    "basis-sample",
+    "A basis sample is the middle of bid and ask, rounded down, less the index, moved into the band around the index, "
+    "whose width is rounded down.",
+    "ORCL-6",
+)
+def basis_sample(path: Any) -> Any:
+    """Of any book."""
+    bid, ask, index = (path.atom(name, 1, PRICE_MAX) for name in ("bid", "ask", "index"))
+    band = path.atom("band", 0, SCALE - 1)
+    sample = oracle.basis_sample(bid, ask, index, band)
+    middle, width = div_floor(bid + ask, 2) - index, mul_floor(index, band)
+    inside = middle if middle <= width else width
+    path.claim("the middle", lambda: sample == (inside if inside >= -width else -width))
+    return sample
+
+
+# What an account is worth
+
+
+@theorem(
+    "collateral-values",
+    "Collateral counts after haircut at its price, and at its index, each rounded down by its unit; the haircut is "
+    "taken off rounded down too.",
+    "MARG-7",
+)
+def collateral_values(path: Any) -> Any:
+    """Of any amount; the price is opaque."""
+    pool, terms = a_pool(path), symbolic(path, CollateralTerms, "terms", asset="COIN", feed="F")
+    state, amount, index = State(), path.atom("amount", 0), path.atom("index", 0, PRICE_MAX)
+    rules = symbolic(path, FeedParameters, "feed.parameters", feed="F", sources=())
+    state.feeds.put("F", symbolic(path, Feed, "feed", parameters=rules, markets=(), index=index))
+    state.balances.put(user("COIN", POOL, "A"), amount)
+    ctx = ev.Context(state, path.atom("time", 0, TIME_MAX))
+    with standing_in(path, remembered(margin.collateral_price, OPAQUE, any_one)):
+        reduced, at_index = margin.collateral_values(ctx, pool, terms, "A")
+        price = margin.collateral_price(ctx, terms)
+    worth = div_floor(amount * price, terms.unit)
+    path.claim("after haircut", lambda: reduced == mul_floor(worth, SCALE - terms.haircut))
+    path.claim("at index", lambda: at_index == div_floor(amount * index, terms.unit))
+    return reduced, at_index
+
+
+@theorem(
+    "margin-equity",
+    "Margin equity is the settlement balance, every collateral asset after haircut, and the unrealised result (up to "
+    "two collateral assets).",
+    "MARG-9",
+    strength=Strength.BOUNDED,
+)
+def margin_equity(path: Any) -> Any:
+    """Collateral and exposure are opaque."""
+    count, state = pick(path, "collateral assets", 0, 2), State()
+    terms = tuple(symbolic(path, CollateralTerms, f"terms{at}", asset=f"COIN{at}", feed="F") for at in range(count))
+    pool = replace(a_pool(path), collateral=terms)
+    state.accounts.put("A", Account("A", "actor", POOL, (), ""))
+    state.pools.put(POOL, pool)
+    cash = path.atom("cash")
+    state.balances.put(user("USD", POOL, "A"), cash)
+    ctx = ev.Context(state, path.atom("time", 0, TIME_MAX))
+    parts = (
+        remembered(margin.collateral_values, OPAQUE, lambda path, *_: (path.fresh("reduced"), path.fresh("at index"))),
+        remembered(
+            margin.exposure, OPAQUE, lambda path, *_: Exposure(*(path.fresh(part) for part in Exposure._fields))
+        ),
+    )
+    with standing_in(path, *parts):
+        held, shown = margin.standing(ctx, "A"), margin.exposure(ctx, state.accounts["A"])
+        values = [margin.collateral_values(ctx, pool, entry, "A") for entry in terms]
+    path.claim("equity", lambda: held.margin_equity == cash + sum(part[0] for part in values) + shown.unrealised)
+    path.claim("collateral", lambda: held.collateral == sum(part[1] for part in values))
+    return held.margin_equity
+
+
+@theorem(
+    "result-at-risk",
+    "The unrealised result of an open position is its result at mark while the mark is fresh, at the last second too; "
+    "then less the age penalty.",
+    "MARG-5",
+    "MARG-6",
+    marks=("fresh", "stale"),
+)
+def result_at_risk(path: Any) -> Any:
+    """Requirements and penalty are opaque."""
+    world = World(path)
+    world.pool()
+    world.market()
+    state, size = world.state, path.atom("size", 1, SIZE_MAX)
+    position = symbolic(path, Position, "position", size=size)
+    ctx, mark = ev.Context(state, path.atom("time", 0, TIME_MAX)), state.marks[MARKET]
+    parts = (
+        remembered(margin.stale_penalty, OPAQUE, any_one),
+        remembered(margin.requirements, OPAQUE, lambda path, *_: (path.fresh("initial"), path.fresh("maintenance"))),
+    )
+    with standing_in(path, *parts):
+        shown = margin.position_exposure(ctx, MARKET, position)
+        penalty = margin.stale_penalty(mark, state.markets[MARKET], size, ctx.time)
+    if ctx.time <= mark.fresh_until:
+        path.mark("fresh")
+        path.claim("at mark", lambda: shown.unrealised == shown.at_mark)
+    else:
+        path.mark("stale")
+        path.claim("less its age", lambda: shown.unrealised == shown.at_mark - penalty)
+    return shown.unrealised

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from clearspec.codec import DecodeError
+from clearspec.codec import DecodeError, canonical_bytes
 from clearspec.events import Action, OpenAccount, Receipt
 from clearspec.formats import Scenario, Variant
 from clearspec.invariants import broken
 from clearspec.scenario import Checked, Played, Player, check
+from clearspec.snapshot import snapshot
 from clearspec_command.display import Display, display_of
 from clearspec_command.failures import BadInput
 from clearspec_command.series import Recorder
@@ -29,6 +30,9 @@ class Watched(Player):
     breaches: dict[str, int] = field(default_factory=dict)
     recorder: Recorder | None = None
     progress: Progress | None = None
+    snapshot_every: int = 0
+    snapshots: dict[int, bytes] = field(default_factory=dict)
+    """Number of an event to the full snapshot after it, in canonical bytes: after every so many, or none."""
 
     def send(self, time: int, actor: str, action: Action, step: int, note: str = "") -> Receipt:
         """Apply one action, then check every invariant and take the samples that are due."""
@@ -39,6 +43,8 @@ class Watched(Player):
             self.look(receipt.sequence)
         if self.recorder is not None:
             self.recorder.after(self.state, receipt)
+        if self.snapshot_every and len(self.played) % self.snapshot_every == 0:
+            self.snapshots[len(self.played)] = canonical_bytes(snapshot(self.state))
         if self.progress is not None:
             self.progress(time)
         return receipt
@@ -98,6 +104,7 @@ def play(
     check_each: bool = True,
     recorder: Recorder | None = None,
     progress: Progress | None = None,
+    snapshot_every: int = 0,
 ) -> Run:
     """Play a scenario in one variant, to its end.
 
@@ -105,6 +112,7 @@ def play(
         BadInput: an expectation looks at an account that was never opened.
     """
     player = Watched(scenario, variant, check_each=check_each, recorder=recorder, progress=progress)
+    player.snapshot_every = snapshot_every
     player.look(AT_END)
     for _ in player:
         pass

@@ -172,10 +172,15 @@ def standing_records(run: Run) -> dict[str, StandingRecord]:
 
 
 def log_lines(run: Run) -> list[bytes]:
-    """The log of a run: the header, then an event a line; the last line carries the observable snapshot."""
+    """The log of a run: the header, then an event a line; the last event carries the observable snapshot.
+
+    Full snapshots that the player took stand on lines of their own.
+    """
     lines = [canonical_bytes(LogHeader(LogFormat.V1, genesis_of(run.scenario, run.variant)))]
     last = len(run.player.played)
     for place, item in enumerate(run.player.played, start=1):
         seen = observable(run.player.state) if place == last else None
         lines.append(canonical_bytes(LogLine(item.event, receipt_record(item.receipt), seen)))
+        if place in run.player.snapshots:
+            lines.append(b'{"snapshot":' + run.player.snapshots[place] + b"}")
     return lines

@@ -52,6 +52,8 @@ class Wanted:
     journal: str
     html: str
     log: str
+    snapshot_every: int = 0
+    """After every so many events the log holds a full snapshot; 0: it holds none."""
 
     @property
     def names(self) -> list[str]:
@@ -140,6 +142,8 @@ def outside_band(run: Run) -> bool:
 @click.option("--journal", "journal_file", default="", metavar="FILE", help="Write a double-entry journal (beancount).")
 @click.option("--html", "html_file", default="", metavar="FILE", help="Write a self-contained page with charts.")
 @click.option("--log", "log_file", default="", metavar="FILE", help="Write the log: events with receipts, JSON lines.")
+@click.option("--snapshot-every", type=click.IntRange(1, 2**32), metavar="N",
+              help="A full snapshot in the log after every N events, where clearspec audit --jobs begins.")  # fmt: skip
 @click.option("--all", "everything", is_flag=True, help="Show every event; without, routine prices are summed up.")
 @click.option("--quiet", is_flag=True, help="Print no report.")
 @click.option(
@@ -159,6 +163,7 @@ def command(
     journal_file: str,
     html_file: str,
     log_file: str,
+    snapshot_every: int | None,
     everything: bool,
     quiet: bool,
     check: bool,
@@ -186,7 +191,9 @@ def command(
     reference/clearspec_command/README.md; with --json, --journal, --log or --html to - (standard output) no report is
     printed.
     """
-    wanted = Wanted(json_file, journal_file, html_file, log_file)
+    wanted = Wanted(json_file, journal_file, html_file, log_file, snapshot_every or 0)
+    if wanted.snapshot_every and not wanted.log:
+        raise BadInput("--snapshot-every: give --log too")
     found = with_user_prices(read_scenario(scenario), Prices(prices, units_of(units), column, interval, shift))
     picked = chosen(found, variants)
     if len(picked) > 1 and (wanted.journal or wanted.log):
@@ -218,7 +225,7 @@ def run_all(
     with progress_bar(scenario, len(picked)) as told:
         for place, variant in enumerate(picked):
             recorders.append(Recorder(first, last) if wanted.html else None)
-            runs.append(play(scenario, variant, check, recorders[-1], told(place)))
+            runs.append(play(scenario, variant, check, recorders[-1], told(place), wanted.snapshot_every))
     for name, text in contents(runs, recorders, wanted, everything):
         with writing(name):
             streams[name].write(text)

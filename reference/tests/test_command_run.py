@@ -35,7 +35,7 @@ from clearspec.ledger import Kind
 from clearspec.listing import build
 from clearspec.machine import apply
 from clearspec.sandbox import LISTING, POOL, genesis
-from clearspec.snapshot import observable
+from clearspec.snapshot import observable, snapshot
 from clearspec_command import playing, report, result
 from clearspec_command.main import main
 from clearspec_command.result import Result
@@ -191,6 +191,28 @@ def test_the_log_replays_to_the_same_receipts(tmp_path: Path) -> None:
     assert [record.observable is None for record in records] == [True] * 28 + [False]
     assert records[-1].observable == observable(state)
     assert all(line == canonical_bytes(record) for line, record in zip(lines[1:], records, strict=True))
+
+
+def test_the_log_holds_a_full_snapshot_after_every_so_many_events(tmp_path: Path) -> None:
+    """29 events with a snapshot after every tenth: the header, then 10 events, a snapshot, 10, a snapshot, 9."""
+    log = tmp_path / "log.jsonl"
+    scenario = stored(tmp_path, PLAIN)
+    assert main(["run", scenario, "--quiet", "--log", str(log), "--snapshot-every", "10"]) == 0
+    lines = log.read_bytes().splitlines()
+    assert [place for place, line in enumerate(lines) if line.startswith(b'{"snapshot":')] == [11, 22]
+    assert len(lines) == 1 + 29 + 2
+    header: LogHeader = loads(LogHeader, lines[0])
+    state = build(header.genesis)
+    for line in lines[1:11]:
+        apply(state, loads(LogLine, line).event)
+    assert json.loads(lines[11]) == {"snapshot": snapshot(state)}
+    assert main(["run", scenario, "--quiet", "--log", str(tmp_path / "plain")]) == 0
+    assert [line for line in lines if b'{"snapshot":' not in line] == (tmp_path / "plain").read_bytes().splitlines()
+
+
+def test_snapshots_stand_in_a_log_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", stored(tmp_path, PLAIN), "--snapshot-every", "10"]) == 2
+    assert "--snapshot-every: give --log too" in capsys.readouterr().err
 
 
 def test_invariants_are_checked_after_every_single_event(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from clearspec import events as ev
 from clearspec.codec import DecodeError, decode, encode
 from clearspec.events import ACTION_NAMES, Event, Reason, Receipt
 from clearspec.formats import Status
@@ -18,12 +17,14 @@ from clearspec.state import BalanceKey, MarketStatus, State
 from clearspec_command.display import plain
 from clearspec_conformance.audit import tallies
 from clearspec_conformance.audit.adopting import Kept, adopt, adopt_figures
-from clearspec_conformance.audit.blame import rule_of
+from clearspec_conformance.audit.amounts import RANGED
+from clearspec_conformance.audit.blame import VERDICT, rule_of
 from clearspec_conformance.audit.books import Books, Breach, ledger_name
 from clearspec_conformance.audit.comparing import (
     agrees,
     contradicted,
     figure_differences,
+    is_reordered,
     receipt_differences,
     whole_differences,
     without_nulls,
@@ -63,9 +64,10 @@ class Claim(NamedTuple):
     differences: tuple[Difference, ...] = ()
 
 
-def is_ranged(event: Event) -> bool:
-    """Whether the amounts of an event's receipt are figures with a range (INV-9)."""
-    return isinstance(event.action, ev.PostPrice | ev.PostBook | ev.AccrueFunding | ev.FixSettlement)
+def lacks_range(event: Event, claim: Claim) -> bool:
+    """Whether an accepted event has an amount with a range (INV-9) that was not published."""
+    needed = RANGED.get(ACTION_NAMES[type(event.action)])
+    return needed is not None and claim.accepted and needed not in (claim.amounts or ())
 
 
 def reason_note(claim: Claim) -> str:
@@ -75,6 +77,16 @@ def reason_note(claim: Claim) -> str:
     return (
         f"{plain(claim.reason, 60)} is no reason of the spec; the table reasons of a mapping says which it stands for"
     )
+
+
+def notes_on(claim: Claim, wanted: Receipt, found: Sequence[Difference]) -> str:
+    """What helps to understand some differences, in words."""
+    notes = [reason_note(claim)]
+    if wanted.subject and VERDICT & {one.path for one in found}:
+        notes.append(f"the reference's subject: {plain(wanted.subject, 60)}")
+    if is_reordered(claim.receipt, wanted):
+        notes.append("the same postings in another order (EVENT-1)")
+    return "; ".join(filter(None, notes))
 
 
 def booked(posting: ClaimedPosting) -> Posting:
@@ -141,7 +153,7 @@ class Auditor:
             return
         wanted = self.reference(event)
         claim = self.claimed(line, wanted)
-        told = tallies.NOTHING if claim.accepted and claim.amounts is None and is_ranged(event) else tallies.AMOUNTS
+        told = tallies.NOTHING if lacks_range(event, claim) else tallies.AMOUNTS
         seen = Seen(list(claim.differences), self.entered(event, claim), [], told)
         if line.observable is not None:
             self.look(line.observable, True, seen)
@@ -268,7 +280,7 @@ class Auditor:
             subject, note = (Subject.REPLAY, wanted.subject) if lost else (subject_of(seen.differences[0]), "")
             differing = told(seen.differences)
             findings.append(replace(base, subject=subject, rule=rule, differences=differing, state=state))
-            findings[0] = replace(findings[0], note=note or reason_note(claim))
+            findings[0] = replace(findings[0], note=note or notes_on(claim, wanted, seen.differences))
         findings += breach_findings(base, seen.breaches)
         if self.going_on and seen.differences:
             taken = self.adopted(event, wanted, claim, touched, seen)

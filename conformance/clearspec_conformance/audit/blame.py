@@ -9,6 +9,8 @@ from clearspec.events import ACTION_NAMES, REASONS, Event, Reason, Receipt
 from clearspec.ledger import Posting
 from clearspec.machine import TRANSITIONS
 from clearspec.rules import CHAPTERS, IMPLEMENTED
+from clearspec_conformance.audit.amounts import AMOUNTS
+from clearspec_conformance.audit.comparing import is_reordered
 from clearspec_conformance.audit.formats import ClaimedReceipt
 from clearspec_conformance.verdicts import ABSENT, Difference
 
@@ -27,21 +29,28 @@ FIGURE_RULES = (
 """Where a figure stands in an observable snapshot to the rule that makes it; of balances the last posting tells."""
 
 POSTING = re.compile(r"\$\.receipt\.postings\[(\d+)\]")
+VERDICT = {"$.receipt.status", "$.receipt.reason"}
 
 
 def rule_of(differences: Sequence[Difference], event: Event, wanted: Receipt, claimed: ClaimedReceipt | None) -> str:
     """The rule behind some differences: of the verdict, else of the first posting, else of the first of all."""
     paths = [one.path for one in differences]
     path = paths[0]
-    if "$.receipt.status" in paths or "$.receipt.reason" in paths:
+    if VERDICT & set(paths):
         return verdict_rule(event, wanted, claimed)
-    for one in differences:
+    for one in () if is_reordered(claimed, wanted) else differences:
         posting = POSTING.match(one.path)
         if posting is not None:
             return posting_rule(int(posting[1]), one.expected == ABSENT, event, wanted, claimed)
     if path.startswith("$.receipt"):
-        return own_rule(event) if path.startswith("$.receipt.amounts") else "EVENT-1"
+        return amount_rule(path, event) if path.startswith("$.receipt.amounts") else "EVENT-1"
     return figure_rule(path, event, wanted)
+
+
+def amount_rule(path: str, event: Event) -> str:
+    """The rule that makes an amount of a receipt; of one that no receipt has, the action's own."""
+    rules = AMOUNTS.get(ACTION_NAMES[type(event.action)], {})
+    return rules.get(path.removeprefix("$.receipt.amounts."), "") or own_rule(event)
 
 
 def verdict_rule(event: Event, wanted: Receipt, claimed: ClaimedReceipt | None) -> str:

@@ -12,7 +12,7 @@ import click
 
 from clearspec_command.failures import BAD_INPUT, FAILED, WELL, BadInput
 from clearspec_command.outputs import STANDARD_OUTPUT, Outputs, writing
-from clearspec_conformance.audit.executors import PROCESS, executor
+from clearspec_conformance.audit.executors import PROCESS, executor, require_name
 from clearspec_conformance.audit.following import Position, follow
 from clearspec_conformance.audit.formats import AuditedLog, AuditReport
 from clearspec_conformance.audit.lines import Plain, Translator
@@ -23,7 +23,7 @@ from clearspec_conformance.audit.reading import Layout, layout_of
 from clearspec_conformance.audit.reports import audited_log, report_of, report_text, stop_line, verdict_line
 from clearspec_conformance.audit.segments import Log, Segment, audit, audit_segment, snapshot_starts
 from clearspec_conformance.audit.tallies import Series, Tally
-from clearspec_conformance.audit.terminal import headline, print_report, progress
+from clearspec_conformance.audit.terminal import print_finding, print_report, progress
 from clearspec_conformance.terminal import console_for
 
 EPILOG = """
@@ -64,13 +64,21 @@ def start_before(log: Log, line: int) -> Segment:
     return Segment(found[-1], inside=True)
 
 
+def is_divisible(log: Log) -> bool:
+    """Whether a log has segments; says so if it has none."""
+    if any(start.line > 0 for start in snapshot_starts(log)):
+        return True
+    click.echo("no full snapshot in the log: audited in one pass", err=True)
+    return False
+
+
 def audited(log: Log, work: Work) -> Tally:
     """Audit a log that has been written."""
     size = log.path.stat().st_size
     with progress(size if log.layout == Layout.JSONL else None) as tell:
         if work.from_line:
             return audit_segment(log, start_before(log, work.from_line), tell)
-        if work.jobs == 1:
+        if work.jobs == 1 or not is_divisible(log):
             return audit(log, tell=tell)
         with executor(work.executor, work.jobs) as pool:
             return audit(log, pool, PIECES * work.jobs, tell)
@@ -86,12 +94,12 @@ def followed(log: Log, work: Work) -> Tally:
         host, port = address_of(work.metrics)
         click.echo(f"metrics at http://{host}:{metrics.serve(host, port)}/metrics", err=True)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    printed = 0
+    printed, console = 0, console_for(stderr=True)
 
     def tell(position: Position, tally: Tally) -> None:
         nonlocal printed
         for finding in tally.findings[printed:]:
-            click.echo(headline(finding), err=True)
+            print_finding(console, finding)
         printed = len(tally.findings)
         if metrics is not None:
             metrics.tell(position, tally)
@@ -122,7 +130,8 @@ def concluded(report: AuditReport, series: Series, names: tuple[str, str], strea
 
 
 def require_sound(work: Work) -> None:
-    """Raise if options contradict each other."""
+    """Raise if an option is none, or options contradict each other."""
+    require_name(work.executor)
     if work.metrics and not work.follow:
         raise BadInput("--metrics: give --follow too")
     if work.idle is not None and not work.follow:
@@ -181,4 +190,4 @@ def command(
         streams = {name: files.open(name) for name in names if name}
         tally = followed(found, work) if growing else audited(found, work)
         audited_file = AuditedLog(log.name, found.layout.value, 0, "") if growing else audited_log(log, found.layout)
-        return concluded(report_of(tally, audited_file, translator.name), tally.series, names, streams)
+        return concluded(report_of(tally, audited_file, translator), tally.series, names, streams)

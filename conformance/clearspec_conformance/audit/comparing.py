@@ -115,6 +115,19 @@ def posting_differences(ours: list[dict[str, Any]], theirs: list[dict[str, Any]]
             yield Difference(path, left[start + place] if wanted else ABSENT, right[begin + place] if got else ABSENT)
 
 
+def is_reordered(claimed: ClaimedReceipt | None, wanted: Receipt) -> bool:
+    """Whether the postings of a receipt are those of the reference in another order."""
+    ours: list[dict[str, Any]] = FIELDS["postings"](wanted)
+    if claimed is None or len(claimed.postings or ()) != len(ours):
+        return False
+    theirs: list[dict[str, Any]] = encode(claimed.postings or ())
+    if any(not part["cause"] for part in theirs):
+        for part in (*ours, *theirs):
+            del part["cause"]
+    left, right = ([posting_text(one) for one in part] for part in (ours, theirs))
+    return left != right and sorted(left) == sorted(right)
+
+
 def posting_text(posting: Mapping[str, Any]) -> str:
     """A posting in a line."""
     debit, credit = (".".join(filter(None, posting[side].values())) for side in ("debit", "credit"))

@@ -10,8 +10,9 @@ from fractions import Fraction
 from typing import Any, NamedTuple
 
 from clearspec.codec import Misfit
+from clearspec_conformance.audit.lines import Census
 
-NUMBER = re.compile(r"[+-]?[0-9]{1,60}(?:\.[0-9]{1,60})?(?:[eE][+-]?[0-9]{1,2})?", re.ASCII)
+NUMBER = re.compile(r"([+-]?[0-9]{1,60})(?:\.([0-9]{1,60}))?(?:[eE]([+-]?[0-9]{1,2}))?", re.ASCII)
 """Numbers that are read, exactly; a longer one is refused before it costs anything."""
 
 KEYS = (
@@ -29,11 +30,11 @@ class Unmapped(Exception):
 
 
 class MappingFault(Exception):
-    """A mapping that is none: the path of the key, and what is wrong there."""
+    """A mapping that is none: the path of the key, and what is wrong there: what was expected, or else a sentence."""
 
-    def __init__(self, path: str, expected: str) -> None:
-        super().__init__(path, expected)
-        self.path, self.expected = path, expected
+    def __init__(self, path: str, expected: str = "", sentence: str = "") -> None:
+        super().__init__(path, expected, sentence)
+        self.path, self.message = path, sentence or f"expected {expected}"
 
 
 class Scope(NamedTuple):
@@ -44,8 +45,23 @@ class Scope(NamedTuple):
     keys: tuple[str, ...] = ()
 
 
+class Target(NamedTuple):
+    """What a field becomes: an integer, a text or a whole document, and the words that a text may be.
+
+    Of words that are ``called`` something there are too many to be listed.
+    """
+
+    form: str
+    words: tuple[str, ...] = ()
+    called: str = ""
+
+
+INTEGER, TEXT, WHOLE = Target("integer"), Target("text"), Target("whole")
+
 Path = tuple[str, ...]
 ABSENT = object()
+NAMES: dict[type, str] = {dict: "an object", list: "a list"}
+"""What stands where a value should, in the words of JSON."""
 
 
 def path_of(raw: Any, where: str) -> Path:
@@ -105,15 +121,18 @@ def text_of(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, str):
         return str(value)
-    what = value.what if isinstance(value, Misfit) else type(value).__name__
+    what = value.what if isinstance(value, Misfit) else NAMES.get(type(value), "something else")
     raise Unmapped(f"expected a text or a number, found {what}")
 
 
-def number_of(text: str) -> Fraction:
-    """A number, exactly."""
-    if NUMBER.fullmatch(text) is None:
+def number_of(text: str) -> tuple[int, int]:
+    """A number, exactly, as a numerator and a denominator above 0, not reduced."""
+    found = NUMBER.fullmatch(text)
+    if found is None:
         raise Unmapped(f"expected a number, found {text[:60]!r}")
-    return Fraction(text)
+    whole, part, exponent = found[1], found[2] or "", int(found[3] or 0)
+    places = len(part) - exponent
+    return int(whole + part) * 10 ** max(0, -places), 10 ** max(0, places)
 
 
 def seconds_of(text: str) -> str:
@@ -163,20 +182,35 @@ class Field:
     place: int = 0
     dated: bool = False
 
-    def get(self, scope: Scope) -> Any:
-        """The value in the forms of the kit; ``None`` where there is none.
+    def get(self, scope: Scope, census: Census) -> Any:
+        """The value in the forms of the kit; ``None`` where there is none and no default.
 
         Raises:
             Unmapped: there is one that the mapping does not say how to read.
         """
-        raw = ABSENT if self.fixed is not None else found_at(scope, self.path)
-        if self.form == "whole":
-            return None if raw is ABSENT else raw
-        found = None if raw is ABSENT else self.piece(text_of(raw))
-        text = self.fixed if self.fixed is not None else self.default if found is None else self.named(found)
+        text = self.fixed
+        if text is None:
+            raw = found_at(scope, self.path)
+            found = None if raw is ABSENT else raw if self.form == "whole" else self.piece(text_of(raw))
+            if found is None:
+                census.missed[self.where] += 1
+            elif self.where not in census.seen:
+                census.seen.add(self.where)
+            if self.form == "whole":
+                return found
+            text = self.default if found is None else self.named(found)
         if text is None or self.form != "integer":
             return text
         return self.scaled(seconds_of(text) if self.dated else text, scope)
+
+    def lack(self, scope: Scope) -> str:
+        """Why there is nothing where something is needed."""
+        at, raw = ".".join(self.path), found_at(scope, self.path)
+        if raw is ABSENT or not self.separator:
+            return f"nothing stands at {at}"
+        text = text_of(raw)
+        count = text.count(self.separator) + 1
+        return f"{text[:60]!r} at {at} has {count} part{'s' * (count > 1)}, not {self.place + 1}"
 
     def piece(self, text: str) -> str | None:
         """The part of a text between its separators; ``None`` where it has fewer."""
@@ -198,12 +232,13 @@ class Field:
 
     def scaled(self, text: str, scope: Scope) -> str:
         """A whole number, as a decimal string."""
-        number = number_of(text) * self.factor.at(scope)
-        if number.denominator != 1 and self.rounding == "exact":
+        (numerator, denominator), factor = number_of(text), self.factor.at(scope)
+        below, rest = divmod(numerator * factor.numerator, denominator * factor.denominator)
+        if rest and self.rounding == "exact":
             raise Unmapped(
                 f"{text[:60]} is no whole number of the kit's units (say how to round it, or another factor)"
             )
-        return str(-(-number.numerator // number.denominator) if self.rounding == "up" else number.__floor__())
+        return str(below + 1 if rest and self.rounding == "up" else below)
 
 
 # Reading fields of a mapping
@@ -267,14 +302,14 @@ def number_from_one(raw: Any, where: str) -> int:
 Read = Callable[[Any, str], Any]
 
 
-def field_of(raw: Any, where: str, form: str, types: Mapping[str, Mapping[str, Any]]) -> Field:
+def field_of(raw: Any, where: str, target: Target, types: Mapping[str, Mapping[str, Any]]) -> Field:
     """A field of a mapping: a path, or a table with ``from`` or ``value``.
 
     Raises:
-        MappingFault: it is none.
+        MappingFault: it is none, or gives words that its target is not.
     """
     if not isinstance(raw, dict):
-        return Field(where, form, path_of(raw, where))
+        return Field(where, target.form, path_of(raw, where))
     for name in raw:
         if name not in KEYS:
             raise MappingFault(f"{where}.{name}", f"one of {', '.join(KEYS)}")
@@ -282,7 +317,23 @@ def field_of(raw: Any, where: str, form: str, types: Mapping[str, Mapping[str, A
         raise MappingFault(where, "either from or value")
     if "type" in raw and (not isinstance(raw["type"], str) or raw["type"] not in types):
         raise MappingFault(f"{where}.type", f"one of the types {', '.join(types) or '(there is none)'}")
-    return made_field({**types.get(raw.get("type", ""), {}), **raw}, where, form)
+    kind = types.get(raw.get("type", ""), {})
+    found = made_field({**kind, **raw}, where, target.form)
+    if target.words:
+        homes = {name: where if name in raw else f"$.types.{raw.get('type')}" for name in {**kind, **raw}}
+        require_words(found, target, homes)
+    return found
+
+
+def require_words(found: Field, target: Target, homes: Mapping[str, str]) -> None:
+    """Raise if a field can become a word that its target is not; ``homes`` are the tables of its keys."""
+    fixed = {"value": found.fixed, "default": found.default, "otherwise": found.otherwise}
+    given = [(f"{homes[name]}.{name}", word) for name, word in fixed.items() if word is not None]
+    given += [(f"{homes['values']}.values.{theirs}", word) for theirs, word in (found.values or {}).items()]
+    for path, word in given:
+        if word not in target.words:
+            listed = f"one of {', '.join(filter(None, target.words))}"
+            raise MappingFault(path, listed, f"{word[:60]!r} is no {target.called}" if target.called else "")
 
 
 def made_field(raw: Mapping[str, Any], where: str, form: str) -> Field:

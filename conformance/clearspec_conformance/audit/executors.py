@@ -14,6 +14,16 @@ from clearspec_command.failures import BadInput
 PROCESS, THREAD, DASK = "process", "thread", "dask"
 
 
+def require_name(name: str) -> None:
+    """Raise unless there is an executor of a name.
+
+    Raises:
+        BadInput: there is none.
+    """
+    if name not in (PROCESS, THREAD, DASK) and not name.startswith(f"{DASK}:"):
+        raise BadInput(f"--executor {name}: expected {PROCESS}, {THREAD}, {DASK} or {DASK}:ADDRESS")
+
+
 @contextmanager
 def executor(name: str, jobs: int) -> Iterator[Executor]:
     """The executor of a name: ``process``, ``thread``, ``dask`` (a cluster of this machine) or ``dask:ADDRESS``.
@@ -21,6 +31,7 @@ def executor(name: str, jobs: int) -> Iterator[Executor]:
     Raises:
         BadInput: there is none of this name, or its cluster cannot be reached.
     """
+    require_name(name)
     kind, _, address = name.partition(":")
     if kind == DASK:
         with dask_executor(address, jobs) as found:
@@ -29,11 +40,9 @@ def executor(name: str, jobs: int) -> Iterator[Executor]:
         # A fresh start: forking a process that has threads (a progress bar) can hang.
         with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
             yield pool
-    elif name == THREAD:
+    else:
         with ThreadPoolExecutor(jobs) as threads:
             yield threads
-    else:
-        raise BadInput(f"--executor {name}: expected {PROCESS}, {THREAD}, {DASK} or {DASK}:ADDRESS")
 
 
 @contextmanager
@@ -46,7 +55,7 @@ def dask_executor(address: str, jobs: int) -> Iterator[Executor]:
     try:
         dask: Any = import_module("distributed")
     except ImportError:
-        raise BadInput("dask needs the library distributed: pip install 'clearspec[dask]'") from None
+        raise BadInput("dask needs the library distributed: pip install '.[dask]'") from None
     if not address:
         with (
             dask.LocalCluster(n_workers=jobs, threads_per_worker=1, dashboard_address=None) as cluster,

@@ -240,11 +240,21 @@ class FieldRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class UnfoundRecord:
+    """A key of the mapping, with its line (from 1), that was looked for and never found anything."""
+
+    line: Count
+    key: Prose
+    message: Prose
+
+
+@dataclass(frozen=True, slots=True)
 class AuditReport:
     """What an audit found.
 
     ``passed``: the log was read to its end and nothing is wrong. ``findings`` are the first thousand, ``found`` counts
-    all by rule; ``first_step`` is 0 without findings. ``skipped`` lines hold no event, as the mapping says.
+    all by rule; ``first_step`` is 0 without findings. ``skipped`` lines hold no event, as the mapping says. ``unfound``
+    are keys of the mapping that never found anything: what they stand for was not audited.
     """
 
     format: AuditFormat
@@ -263,3 +273,4 @@ class AuditReport:
     stop: Stop | None
     checks: tuple[CheckRecord, ...]
     fields: tuple[FieldRecord, ...]
+    unfound: tuple[UnfoundRecord, ...]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
 from clearspec.codec import DecodeError, decode
 from clearspec.events import Genesis
 from clearspec.formats import LogHeader
-from clearspec_conformance.audit.formats import LogFault
+from clearspec_conformance.audit.formats import LogFault, UnfoundRecord
 from clearspec_conformance.audit.parsing import STRICT, Decode
 from clearspec_conformance.audit.problems import BadLog, Place, undecoded
 
@@ -32,18 +34,36 @@ class Line(NamedTuple):
     named: bool = False
 
 
+@dataclass(slots=True)
+class Census:
+    """The keys of a mapping that found something in a stretch of a log, and how often each found nothing."""
+
+    seen: set[str] = field(default_factory=set)
+    missed: Counter[str] = field(default_factory=Counter)
+
+    def add(self, other: Census) -> None:
+        """Take in that of the next stretch."""
+        self.seen |= other.seen
+        self.missed.update(other.missed)
+
+
 class Translator(Protocol):
     """How the lines of a log are read: in the forms of the kit, or by a mapping."""
 
     decode: Decode
     name: str
     snapshot_column: str
+    amounts: tuple[str, ...]
+    """Keys of single amounts, such as ``$.amounts.trade.taker_fee``."""
 
     def genesis(self) -> Genesis | None:
         """The genesis, where it is not the first line of the log."""
 
-    def line(self, document: Any, place: Place) -> Line | None:
+    def line(self, document: Any, place: Place, census: Census | None = None) -> Line | None:
         """The parts of a line; ``None`` for a line that holds nothing to judge."""
+
+    def unfound(self, census: Census) -> tuple[UnfoundRecord, ...]:
+        """What was looked for on every line and found on none."""
 
 
 class Plain:
@@ -52,18 +72,23 @@ class Plain:
     decode = staticmethod(STRICT)
     name = ""
     snapshot_column = "snapshot"
+    amounts: tuple[str, ...] = ()
 
     def genesis(self) -> Genesis | None:
         """It is the first line."""
         return None
 
-    def line(self, document: Any, place: Place) -> Line:
+    def line(self, document: Any, place: Place, census: Census | None = None) -> Line:
         """The parts of a line.
 
         Raises:
             BadLog: it is no object with these parts.
         """
         return line_of(document, place)
+
+    def unfound(self, census: Census) -> tuple[UnfoundRecord, ...]:
+        """Nothing is looked for that a line need not have."""
+        return ()
 
 
 def line_of(document: Any, place: Place) -> Line:

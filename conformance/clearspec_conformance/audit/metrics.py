@@ -18,7 +18,7 @@ def library() -> Any:
     try:
         import prometheus_client
     except ImportError:
-        raise BadInput("--metrics needs the library prometheus-client: pip install 'clearspec[audit]'") from None
+        raise BadInput("--metrics needs the library prometheus-client: pip install '.[audit]'") from None
     return prometheus_client
 
 

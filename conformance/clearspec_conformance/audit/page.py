@@ -13,7 +13,7 @@ from plotly.offline import get_plotlyjs
 from clearspec_conformance.audit.formats import AuditReport, FindingRecord
 from clearspec_conformance.audit.reports import stop_line, verdict_line
 from clearspec_conformance.audit.tallies import Series
-from clearspec_conformance.audit.terminal import headline, why_not
+from clearspec_conformance.audit.terminal import headline, unfound_lines, why_not
 
 TEMPLATE = "page.html"
 MOST_SHOWN = 200
@@ -89,6 +89,7 @@ def page(report: AuditReport, series: Series) -> str:
         stop=stop_line(report),
         tiles=list(tiles(report)),
         findings=report.findings[:MOST_SHOWN],
+        unfound=unfound_lines(report),
         left_out=sum(report.found.values()) - min(MOST_SHOWN, len(report.findings)),
         where=where,
         pools=pools,

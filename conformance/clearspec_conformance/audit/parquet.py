@@ -40,7 +40,7 @@ def library() -> Any:
     try:
         from pyarrow import parquet
     except ImportError:
-        raise BadInput("Parquet needs the library pyarrow: pip install 'clearspec[audit]'") from None
+        raise BadInput("Parquet needs the library pyarrow: pip install '.[audit]'") from None
     return parquet
 
 

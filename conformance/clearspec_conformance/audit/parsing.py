@@ -60,6 +60,8 @@ def parsed(data: bytes, place: Place, decode: Decode) -> Any:
     """
     if len(data) > MOST_PARTS and sum(map(data.count, (b",", b"[", b"{"))) > MOST_PARTS:
         raise BadLog(LogFault.TOO_MANY, place, f"expected at most {MOST_PARTS} commas and brackets in a line")
+    if not data.strip():
+        raise BadLog(LogFault.NOT_JSON, place, "expected one JSON document, found an empty line")
     try:
         text = data.decode("utf-8")
         found = decode(text)

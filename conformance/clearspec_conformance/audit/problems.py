@@ -9,7 +9,7 @@ from clearspec_command.display import plain
 from clearspec_command.failures import BadInput
 from clearspec_conformance.audit.formats import LogFault, Stop
 
-MOST_TOLD = 400
+MOST_TOLD = 800
 """Characters of a message."""
 
 FAULTS = {

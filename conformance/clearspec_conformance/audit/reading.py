@@ -80,7 +80,7 @@ def zstd_reader(stream: IO[bytes]) -> Any:
     try:
         from backports import zstd
     except ImportError:
-        raise BadInput("zstd needs the library backports.zstd: pip install 'clearspec[audit]'") from None
+        raise BadInput("zstd needs the library backports.zstd: pip install '.[audit]'") from None
     return zstd.ZstdFile(stream, options={zstd.DecompressionParameter.window_log_max: WIDEST_WINDOW})
 
 

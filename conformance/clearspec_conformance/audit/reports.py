@@ -7,7 +7,8 @@ from pathlib import Path
 
 from clearspec.codec import canonical_bytes
 from clearspec_command.display import plain
-from clearspec_conformance.audit.formats import AuditedLog, AuditFormat, AuditReport
+from clearspec_conformance.audit.formats import AuditedLog, AuditFormat, AuditReport, FieldRecord
+from clearspec_conformance.audit.lines import Translator
 from clearspec_conformance.audit.problems import BadLog, Place
 from clearspec_conformance.audit.reading import Layout, unreadable
 from clearspec_conformance.audit.tallies import Tally, check_records, field_records
@@ -27,12 +28,12 @@ def audited_log(path: Path, layout: Layout) -> AuditedLog:
         raise unreadable(path, error) from None
 
 
-def report_of(tally: Tally, log: AuditedLog, mapping: str) -> AuditReport:
+def report_of(tally: Tally, log: AuditedLog, translator: Translator) -> AuditReport:
     """The report of an audit."""
     return AuditReport(
         AuditFormat.V1,
         log,
-        mapping,
+        translator.name,
         tally.stop is None and not tally.findings,
         tally.events,
         tally.lines,
@@ -45,7 +46,17 @@ def report_of(tally: Tally, log: AuditedLog, mapping: str) -> AuditReport:
         dict(sorted(tally.found.items())),
         tally.stop,
         check_records(tally),
-        field_records(tally),
+        (*field_records(tally), *amount_records(tally, translator)),
+        translator.unfound(tally.census),
+    )
+
+
+def amount_records(tally: Tally, translator: Translator) -> tuple[FieldRecord, ...]:
+    """The amounts of a mapping that accepted events of their actions did not always have."""
+    missed = {key: tally.census.missed[key] for key in translator.amounts if tally.census.missed[key]}
+    return tuple(
+        FieldRecord(f"receipt.{key[2:]}", max(0, tally.accepted[key.split(".")[2]] - count), 0, count)
+        for key, count in missed.items()
     )
 
 
@@ -70,4 +81,6 @@ def verdict_line(report: AuditReport) -> str:
         first = report.findings[0]
         where = f"line {first.line}" if first.byte is not None else f"row {first.line}"
         return f"{counts}: {found:,} finding{'s' * (found > 1)}, the first at step {first.step} ({where}), {first.rule}"
+    if not report.events and not report.snapshots:
+        return f"{counts}: nothing was audited"
     return f"{counts}: {'nothing is wrong up to where it ends' if report.stop else 'nothing is wrong'}"

@@ -87,7 +87,7 @@ def take(log: Log, auditor: Auditor, item: Item) -> None:
         BadLog: it cannot be judged.
     """
     auditor.tally.lines += 1
-    line = log.translator.line(item.document, item.place)
+    line = log.translator.line(item.document, item.place, auditor.tally.census)
     if line is None:
         auditor.tally.skipped += 1
     else:
@@ -147,9 +147,15 @@ def snapshot_state(translator: Translator, item: Item) -> State:
     """
     document = item.document
     foreign = not translator.name and not (isinstance(document, dict) and "snapshot" in document)
-    line = None if foreign else translator.line(document, item.place)
+    try:
+        line = None if foreign else translator.line(document, item.place)
+    except BadLog as error:
+        if error.fault != LogFault.UNMAPPED:
+            raise
+        line = None
     if line is None or line.snapshot is None:
-        hint = " (a log in other names than the kit's is read through --mapping)" if foreign else ""
+        named = f'; {translator.name} names no genesis file: `[log] genesis = "FILE"`' if translator.name else ""
+        hint = " (a log in other names than the kit's is read through --mapping)" if foreign else named
         raise BadLog(LogFault.MALFORMED, item.place, f"expected {BEGINNING}{hint}")
     try:
         return restore(line.snapshot)

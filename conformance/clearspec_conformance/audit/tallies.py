@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from clearspec.invariants import INVARIANTS
 from clearspec_conformance.audit.comparing import COMPARED, NOT_COMPARED
 from clearspec_conformance.audit.formats import CheckRecord, FieldRecord, FindingRecord, Stop, Subject
+from clearspec_conformance.audit.lines import Census
 
 MOST_FINDINGS = 1_000
 """Findings that are kept; the rest is counted."""
@@ -152,6 +153,7 @@ class Tally:
     stop: Stop | None = None
     lost: bool = False
     series: Series = field(default_factory=Series)
+    census: Census = field(default_factory=Census)
 
     def add(self, findings: Sequence[FindingRecord]) -> None:
         """Keep and count findings."""
@@ -170,6 +172,7 @@ def joined(parts: Sequence[Tally]) -> Tally:
             setattr(whole, name, getattr(whole, name) + getattr(part, name))
         for name in ("accepted", "rejected", "known", "published", "parts", "found", "broken"):
             getattr(whole, name).update(getattr(part, name))
+        whole.census.add(part.census)
         whole.stop = part.stop
         whole.series.points += part.series.points
     whole.series.is_due(max((part.series.last for part in parts), default=0))

@@ -48,7 +48,8 @@ def headline(one: FindingRecord) -> str:
     what = f"{one.action} {one.event}" if one.event else "after it"
     if one.subject == Subject.INVARIANT:
         return f"step {one.step} ({where}): {plain(what)}: the engine's own numbers break {one.rule}"
-    return f"step {one.step} ({where}): {plain(what)}: the {one.subject.value} differs, rule {one.rule}"
+    verb = "differ" if one.subject == Subject.FIGURES else "differs"
+    return f"step {one.step} ({where}): {plain(what)}: the {one.subject.value} {verb}, rule {one.rule}"
 
 
 def print_differences(console: Console, found: tuple[DifferenceRecord, ...]) -> None:
@@ -100,6 +101,11 @@ def lacking(report: AuditReport) -> str:
     return "; ".join(parts)
 
 
+def unfound_lines(report: AuditReport) -> list[str]:
+    """A line for each key of the mapping that never found anything."""
+    return [f"{report.mapping}: line {one.line}: {one.key}: {one.message}" for one in report.unfound]
+
+
 def print_report(console: Console, report: AuditReport) -> None:
     """Print an audit."""
     for one in report.findings[:MOST_SHOWN]:
@@ -116,6 +122,8 @@ def print_report(console: Console, report: AuditReport) -> None:
     if report.skipped:
         lines = "line" if report.skipped == 1 else "lines"
         console.print(Text(f"{report.skipped:,} {lines} skipped, as the mapping says", "yellow"))
+    for line in unfound_lines(report):
+        console.print(Text(line, "yellow"))
     if report.findings:
         console.print(Text(f"clearspec explain {report.findings[0].rule} shows the rule", "dim"))
     console.print(Text(verdict_line(report), "green" if report.passed else "red"))
