@@ -545,6 +545,10 @@ def margin_equity(path: Any) -> Any:
     state.pools.put(POOL, pool)
     cash = path.atom("cash")
     state.balances.put(user("USD", POOL, "A"), cash)
+    rules = symbolic(path, FeedParameters, "feed.parameters", feed="F", sources=())
+    state.feeds.put("F", symbolic(path, Feed, "feed", parameters=rules, markets=()))
+    for at in range(count):
+        state.balances.put(user(f"COIN{at}", POOL, "A"), path.atom(f"amount {at}", 0))
     ctx = ev.Context(state, path.atom("time", 0, TIME_MAX))
     parts = (
         remembered(margin.collateral_values, OPAQUE, lambda path, *_: (path.fresh("reduced"), path.fresh("at index"))),
@@ -575,7 +579,8 @@ def result_at_risk(path: Any) -> Any:
     world.market()
     state, size = world.state, path.atom("size", 1, SIZE_MAX)
     position = symbolic(path, Position, "position", size=size)
-    ctx, mark = ev.Context(state, path.atom("time", 0, TIME_MAX)), state.marks[MARKET]
+    mark = state.marks[MARKET]
+    ctx = ev.Context(state, mark.fresh_until + path.atom("late", -TIME_MAX, TIME_MAX))
     parts = (
         remembered(margin.stale_penalty, OPAQUE, any_one),
         remembered(margin.requirements, OPAQUE, lambda path, *_: (path.fresh("initial"), path.fresh("maintenance"))),
