@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from clearspec import collateral, funding, liquidation, margin, oracle
+from clearspec import collateral, funding, liquidation, margin, oracle, parameters
 from clearspec import events as ev
 from clearspec.ledger import user
 from clearspec.margin import Exposure
@@ -31,13 +31,16 @@ from clearspec.numerics import (
 )
 from clearspec.oracle import worst_price
 from clearspec.parameters import (
+    HAIRCUT_STEPS_MAX,
     Aggregation,
     CollateralTerms,
     FeedParameters,
     FundingParameters,
     LiquidationParameters,
+    MarkParameters,
     PoolParameters,
     Tier,
+    Violation,
 )
 from clearspec.sandbox import LISTING, MARGIN
 from clearspec.sandbox import MARKET as PARAMETERS
@@ -595,3 +598,89 @@ def result_at_risk(path: Any) -> Any:
         path.mark("stale")
         path.claim("less its age", lambda: shown.unrealised == shown.at_mark - penalty)
     return shown.unrealised
+
+
+# The envelope
+
+
+def claim_violated(path: Any, found: list[Violation], name: str, left: Any, right: Any) -> None:
+    """Claim that an inequality is among those that were found violated exactly if it is, with both sides."""
+    sides = {entry.inequality: (entry.left, entry.right) for entry in found}
+    if left > right:
+        path.claim(f"{name} is found", lambda: name in sides)
+        path.claim(f"{name} with its sides", lambda: sides[name] == (left, right))
+    else:
+        path.claim(f"{name} is not found", lambda: name not in sides)
+
+
+@theorem(
+    "price-gap",
+    "The price gap is violated upward exactly if growth over the steps and one more, times penalty and basis with the "
+    "funding of that time, each rounded up, exceeds one and maintenance less basis and band, each rounded down; "
+    "downward likewise the other way round.",
+    "PARM-8",
+)
+def price_gap(path: Any) -> Any:
+    """Growth, what remains, and funding are opaque; of one and two steps."""
+    steps, rates = pick(path, "steps", 1, 2), symbolic(path, FundingParameters, "funding")
+    limits = replace(MARGIN, gap_steps=steps)
+    mark = symbolic(path, MarkParameters, "mark")
+    liquid = symbolic(path, LiquidationParameters, "rules")
+    chosen = replace(PARAMETERS, margin=limits, mark=mark, liquidation=liquid, funding=rates)
+    feed, lowest = symbolic(path, FeedParameters, "feed", feed="F", sources=()), path.atom("maintenance", 1, SCALE)
+    parts = (parameters.grown, parameters.shrunk, parameters.funding_in_gap)
+    with standing_in(path, *(remembered(part, OPAQUE, any_one) for part in parts)):
+        found = list(parameters.gap_violations(chosen, feed, lowest))
+        up, down = parameters.grown(feed.band, steps + 1), parameters.shrunk(feed.band, steps + 1)
+        owed = parameters.funding_in_gap(rates, (steps + 1) * feed.step_interval)
+    rise = mul_ceil(up, mul_ceil(SCALE + liquid.penalty, SCALE + mark.band) + owed)
+    above = mul_floor(mul_floor(SCALE + lowest, SCALE - mark.band), SCALE - feed.band)
+    below = mul_ceil(mul_ceil(SCALE - lowest, SCALE + mark.band) + owed, SCALE + feed.band)
+    fall = mul_floor(mul_floor(down, SCALE - liquid.penalty), SCALE - mark.band)
+    claim_violated(path, found, "gap-up", rise, above)
+    claim_violated(path, found, "gap-down", below, fall)
+    return rise, fall
+
+
+@theorem(
+    "haircut-of-a-newcomer",
+    "The gains haircut is violated exactly if its window has more steps than are bounded, or if one with band and basis, "
+    "rounded up, exceeds what remains over its steps and one more, times initial margin and less the basis, each "
+    "rounded down.",
+    "PARM-14",
+    marks=("bounded", "unbounded"),
+)
+def haircut_of_a_newcomer(path: Any) -> Any:
+    """Windows in numbers; what remains is opaque."""
+    seconds = (1, 2, 3, HAIRCUT_STEPS_MAX - 1, HAIRCUT_STEPS_MAX, HAIRCUT_STEPS_MAX + 1)
+    interval, step = seconds[pick(path, "window", 0, len(seconds) - 1)], pick(path, "step", 1, 2)
+    mark, table = symbolic(path, MarkParameters, "mark", variation_interval=interval), symbolic(path, Tier, "tier")
+    chosen = replace(PARAMETERS, mark=mark, margin=replace(MARGIN, tiers=(table,)))
+    feed = symbolic(path, FeedParameters, "feed", feed="F", sources=(), step_interval=step)
+    with standing_in(path, remembered(parameters.shrunk, OPAQUE, any_one)):
+        found = list(parameters.gains_haircut_violations(chosen, feed))
+        count = -(-interval // step) + 1
+        if count > HAIRCUT_STEPS_MAX:
+            path.mark("unbounded")
+            path.claim("the bound", lambda: found == [Violation("variation-steps-bounded", count, HAIRCUT_STEPS_MAX)])
+            return count
+        down = parameters.shrunk(feed.band, count + 1)
+    path.mark("bounded")
+    moved = mul_ceil(SCALE + feed.band, SCALE + mark.band)
+    covered = mul_floor(mul_floor(down, SCALE - mark.band), SCALE + table.initial)
+    claim_violated(path, found, "haircut-within-initial", moved, covered)
+    return moved
+
+
+@theorem(
+    "funding-of-a-gap",
+    "The funding of a gap is the cap for its seconds and for the greatest gap between accruals, over the period, "
+    "rounded up.",
+    "PARM-8",
+)
+def funding_of_a_gap(path: Any) -> Any:
+    """Of any seconds."""
+    rates, seconds = symbolic(path, FundingParameters, "funding"), path.atom("seconds", 0)
+    ratio = parameters.funding_in_gap(rates, seconds)
+    path.claim("rounded up", lambda: ratio == div_ceil(rates.cap * (seconds + rates.max_gap), rates.period))
+    return ratio
