@@ -644,8 +644,8 @@ def price_gap(path: Any) -> Any:
 
 @theorem(
     "haircut-of-a-newcomer",
-    "The gains haircut is violated exactly if its window has more steps than are bounded, or if one with band and basis, "
-    "rounded up, exceeds what remains over its steps and one more, times initial margin and less the basis, each "
+    "The gains haircut is violated exactly if its window has more steps than are bounded, or if one with band and "
+    "basis, rounded up, exceeds what remains over its steps and one more, times initial margin and less basis, each "
     "rounded down.",
     "PARM-14",
     marks=("bounded", "unbounded"),
