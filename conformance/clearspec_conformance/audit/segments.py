@@ -188,7 +188,8 @@ def segments_of(starts: Sequence[Start], pieces: int) -> list[Segment]:
     A segment goes from the first line, or from a snapshot, to the line with the snapshot of the next one.
     """
     later = [start for start in starts if start.line > 0]
-    ends = [later[len(later) * piece // pieces] for piece in range(1, pieces)] if later else []
+    stretches = len(later) + 1
+    ends = [later[max(0, stretches * piece // pieces - 1)] for piece in range(1, pieces)] if later else []
     chosen = [Start(), *dict.fromkeys(ends)]
     lasts = [start.line + 1 for start in chosen[1:]] + [0]
     return [Segment(start, start.line > 0, last) for start, last in zip(chosen, lasts, strict=True)]
