@@ -505,7 +505,7 @@ def test_segments_side_by_side_give_the_same_report(tmp_path: Path, spoil: Any, 
 
 def test_segments_begin_at_snapshots_and_cover_the_log() -> None:
     starts = [Start(line, 100 * line) for line in (10, 20, 30, 40)]
-    assert segments_of(starts, 2) == [Segment(Start(), False, 31), Segment(starts[2], True, 0)]
+    assert segments_of(starts, 2) == [Segment(Start(), False, 21), Segment(starts[1], True, 0)]
     assert segments_of([], 4) == [Segment()]
     lasts = [segment.last for segment in segments_of(starts, 50)]
     assert lasts == [11, 21, 31, 41, 0]
