@@ -651,11 +651,12 @@ def price_gap(path: Any) -> Any:
     marks=("bounded", "unbounded"),
 )
 def haircut_of_a_newcomer(path: Any) -> Any:
-    """Windows in numbers; what remains is opaque."""
+    """Windows in numbers; what remains is opaque. Without tiers, which PARM-7 refuses, there is no initial margin."""
     seconds = (1, 2, 3, HAIRCUT_STEPS_MAX - 1, HAIRCUT_STEPS_MAX, HAIRCUT_STEPS_MAX + 1)
     interval, step = seconds[pick(path, "window", 0, len(seconds) - 1)], pick(path, "step", 1, 2)
     mark, table = symbolic(path, MarkParameters, "mark", variation_interval=interval), symbolic(path, Tier, "tier")
-    chosen = replace(PARAMETERS, mark=mark, margin=replace(MARGIN, tiers=(table,)))
+    tiers = (table,) if path.choice("tiers", "one", "none") == "one" else ()
+    chosen = replace(PARAMETERS, mark=mark, margin=replace(MARGIN, tiers=tiers))
     feed = symbolic(path, FeedParameters, "feed", feed="F", sources=(), step_interval=step)
     with standing_in(path, remembered(parameters.shrunk, OPAQUE, any_one)):
         found = list(parameters.gains_haircut_violations(chosen, feed))
@@ -667,7 +668,7 @@ def haircut_of_a_newcomer(path: Any) -> Any:
         down = parameters.shrunk(feed.band, count + 1)
     path.mark("bounded")
     moved = mul_ceil(SCALE + feed.band, SCALE + mark.band)
-    covered = mul_floor(mul_floor(down, SCALE - mark.band), SCALE + table.initial)
+    covered = mul_floor(mul_floor(down, SCALE - mark.band), SCALE + (table.initial if tiers else 0))
     claim_violated(path, found, "haircut-within-initial", moved, covered)
     return moved
 
