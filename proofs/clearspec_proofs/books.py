@@ -15,18 +15,22 @@ from clearspec import events as ev
 from clearspec.events import Context
 from clearspec.invariants import INVARIANTS
 from clearspec.machine import apply
+from clearspec.numerics import TIME_MAX
 from clearspec.state import Budget
 from clearspec_proofs.claims import (
     BY_MARKET,
     RESTS,
     Changes,
+    accounts_kept,
     accounts_of,
     concerns,
     dangling,
+    followers_kept,
     in_ranges,
     inside_envelope,
     losses_grown,
     market_of,
+    marks_have_indices,
     parameters_kept,
     view,
 )
@@ -40,6 +44,9 @@ from clearspec_proofs.writing import writes_of
 Known = dict[tuple[str, Any], Any]
 """Records by table and key."""
 
+INDICES = "marks have indices"
+"""What is claimed beside the invariants and does not hold while the marks of a feed are refreshed."""
+
 
 class Books(SoundWorld):
     """A symbolic state that satisfies every invariant, and what happens in it."""
@@ -49,6 +56,8 @@ class Books(SoundWorld):
         self.admitted: list[Any] = []
         self.named: set[str] = set()
         self.lost: set[str] = set()
+        self.followed: set[str] = set()
+        """Feeds whose marks have been refreshed before the feed itself was written."""
         self.loses_money = False
         self.start = self.before
 
@@ -69,9 +78,12 @@ class Books(SoundWorld):
         changed = self.before.changed(self.state)
         self.named |= accounts_of(changed)
         for entry in INVARIANTS:
-            if entry.id in but or entry.id in self.lost:
+            if entry.id in but:
                 continue
             concerned = concerns(entry.id, self.before, self.state, changed)
+            if entry.id in self.lost:
+                self.path.claim(f"{entry.id} is left as it is", lambda concerned=concerned: not concerned)  # type: ignore[misc]
+                continue
             if entry.id in BY_MARKET and self.bare & {market_of(key) for _, key in concerned}:
                 raise LeavesSubset(f"{entry.id} is asked of a market whose positions are not shown")
             if concerned:
@@ -81,7 +93,7 @@ class Books(SoundWorld):
             else:
                 self.path.claim(entry.id, lambda: True)
         if changed:
-            self._claim_records(changed)
+            self._claim_records(changed, but)
             grown = losses_grown(self.before, self.state)
             if not self.loses_money:
                 self.path.claim("no named loss grows", lambda: grown <= 0)
@@ -94,13 +106,17 @@ class Books(SoundWorld):
                 index = self.state.fundings[key].index
                 self.path.assume(lambda index=index: index >= 0 or index < 0, "range")
 
-    def _claim_records(self, changed: list[tuple[str, Any]]) -> None:
-        """Claim of changed records that they are in range, refer to something and keep admitted parameters."""
+    def _claim_records(self, changed: list[tuple[str, Any]], but: tuple[str, ...]) -> None:
+        """Claim of changed records what worlds suppose beside the invariants: ranges, references, the envelope."""
         tables = {table.name: table for table in self.state.tables}
         records = [(self.before.tables[table].get(key), tables[table][key]) for table, key in changed]
         self.path.claim("fields in range", lambda: in_ranges(records))
         self.path.claim("parameters admitted", lambda: parameters_kept(self.before, self.state, self.admitted))
         self.path.claim("inside the envelope", lambda: inside_envelope(self.state, changed))
+        self.path.claim("accounts kept", lambda: accounts_kept(self.before, self.state, changed))
+        self.path.claim("followers kept", lambda: followers_kept(self.before, self.state))
+        if INDICES not in but:
+            self.path.claim(INDICES, lambda: marks_have_indices(self.before, self.state))
         if any(key not in self.before.tables[table] for table, key in changed):
             self.path.claim("nothing dangles", lambda: dangling(self.state) == [])
 
@@ -124,6 +140,7 @@ class Books(SoundWorld):
         def stand_in(*arguments: Any, **more: Any) -> Any:
             if not self.lost <= set(regardless):
                 raise LeavesSubset(f"{function.__name__} supposes {', '.join(self.lost)}")
+            self.claim_moment(arguments[0])
             self.settle()
             self.lost |= set(loses)
             made = result(*arguments, **more)
@@ -135,6 +152,12 @@ class Books(SoundWorld):
 
         return StandIn(function, grounds, lambda _: stand_in)
 
+    def claim_moment(self, ctx: Context) -> None:
+        """Claim that a transition runs on the state, at a time that is one and not before the state's."""
+        self.path.claim("on this state", lambda: ctx.state is self.state)
+        self.path.claim("time has not gone back", lambda: self.state.time <= ctx.time)
+        self.path.claim("the time is one", lambda: 0 <= ctx.time <= TIME_MAX)
+
     def forget(self, tables: frozenset[str], known: Known) -> None:
         """Nothing is known any longer of some tables, but of the records in ``known``."""
         for table in self.state.tables:
@@ -142,7 +165,7 @@ class Books(SoundWorld):
                 for key, record in list(table.items()):
                     if (table.name, key) in known:
                         table.put(key, known[table.name, key])
-                    elif not is_unknown(record):
+                    elif not isinstance(record, Among):
                         table.put(key, unknown(f"{table.name} {key}", record))
         self.before = Tables.of(self.state)
 
@@ -186,6 +209,8 @@ class Books(SoundWorld):
         if receipt.reason is None:
             self.settle()
             self.path.claim("only accounts of the receipt changed", lambda: self.named <= set(receipt.accounts))
+            for feed in self.followed:
+                self.path.claim(INDICES, lambda feed=feed: self.state.feeds[feed].index >= 1)  # type: ignore[misc]
         return receipt
 
     def call(

@@ -58,7 +58,7 @@ READS: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "INV-14": {
         "markets": ("listing.expiry", "listing.parameters.settlement_window", "status"),
-        "settlements": ("accrued", "accrued_time"),
+        "settlements": ("accrued", "accrued_time"), "time": ALL,
     },
     "INV-15": {
         "markets": ("listing.feed",), "settlements": ("residual",), "open_interest": ALL, "feeds": ("parameters",)
@@ -67,8 +67,8 @@ READS: dict[str, dict[str, tuple[str, ...]]] = {
     "INV-17": {"markets": KEYS, "open_interest": ALL, "marks": ("price",)},
 }  # fmt: skip
 """Tables and fields that each invariant reads, also of records within records, and of balances the kinds; ``KEYS`` are
-those under which records stand. It is shown no other, so that one of which nothing has changed that it reads still
-holds."""
+those under which records stand; and whether it reads the time. It is shown no
+other, so that one of which nothing has changed that it reads still holds."""
 
 BY_MARKET = (
     "INV-5",
@@ -119,7 +119,7 @@ def view(path: Any, state: State, name: str, bare: Iterable[str] = (), concerned
     Raises:
         LeavesSubset: it would have to look at a record that is not known.
     """
-    seen = State(time=state.time)
+    seen = State(time=state.time if "time" in READS[name] else Unknown("the time"))  # type: ignore[arg-type]
     for table, mine in zip(state.tables, seen.tables, strict=True):
         chosen = READS[name].get(table.name)
         if chosen is None:
@@ -205,15 +205,19 @@ def market_of(key: Any) -> Any:
 
 
 def ranged(old: Any, record: Any) -> Iterator[tuple[Any, int, int]]:
-    """Fields of a record that are new and whose bounds worlds suppose, each with its bounds."""
+    """Fields that are new and whose bounds worlds suppose, each with its bounds; of records within a record too."""
     kind = type(record)
     if not is_dataclass(kind) or is_unknown(record):
         return
     chosen = RANGED.get(kind, tuple(item.name for item in fields(kind)))
     for name, _, bounds in shape_of(kind):
-        changed = type(old) is not kind or not same(getattr(old, name), getattr(record, name))
-        if bounds is not None and name in chosen and changed:
-            yield getattr(record, name), bounds.low, bounds.high
+        value, before = getattr(record, name), getattr(old, name) if type(old) is kind else None
+        if name not in chosen or same(before, value) or is_unknown(value):
+            continue
+        if bounds is not None:
+            yield value, bounds.low, bounds.high
+        for part in value if isinstance(value, tuple) else (value,):
+            yield from ranged(before, part)
 
 
 def in_ranges(records: Iterable[tuple[Any, Any]]) -> bool:
@@ -250,16 +254,67 @@ def envelope(listing: MarketListing, lowest: Any, feed: FeedParameters) -> tuple
 
 
 def inside_envelope(state: State, changed: Iterable[tuple[str, Any]]) -> bool:
-    """Whether these hold of every market that has changed, with either of its tables of tiers."""
+    """Whether these hold of every market that has changed, with either of its tables; every feed has a quorum."""
     records = [
         state.markets[key] for table, key in changed if table == "markets" and not is_unknown(state.markets[key])
     ]
     tables = [(record, tiers) for record in records for tiers in tables_of(record)]
-    return all(
+    feeds = [state.feeds[key].parameters for table, key in changed if table == "feeds"]
+    return all(feed.quorum >= 1 for feed in feeds) and all(
         fact
         for record, tiers in tables
         for fact in envelope(record.listing, tiers[0].maintenance, state.feeds[record.listing.feed].parameters)
     )
+
+
+def accounts_kept(before: Tables, state: State, changed: Iterable[tuple[str, Any]]) -> bool:
+    """Whether accounts keep id, owner and pool, and the market that one left last is of its pool, if there is one."""
+    for table, key in changed:
+        if table != "accounts":
+            continue
+        old, new = before.tables[table].get(key), state.accounts[key]
+        if new.account != key or (old is not None and not same((old.owner, old.pool), (new.owner, new.pool))):
+            return False
+        left = (
+            "" if is_unknown(new) or (old is not None and same(old.last_market, new.last_market)) else new.last_market
+        )
+        if left != "" and (left not in state.markets or state.markets[left].listing.pool != new.pool):
+            return False
+    return True
+
+
+def followers_kept(before: Tables, state: State) -> bool:
+    """Whether markets keep id, pool and feed, and the list of a feed gains no market but such as follow it."""
+    for name, market in state.markets.items():
+        old, new = before.tables["markets"].get(name), market.listing
+        ids = (new.market, new.pool, new.feed)
+        if old is not None and (old.listing.market, old.listing.pool, old.listing.feed) != ids:
+            return False
+    for name, feed in state.feeds.items():
+        old = before.tables["feeds"].get(name)
+        gained = [market for market in feed.markets if old is None or market not in old.markets]
+        if any(market not in state.markets or state.markets[market].listing.feed != name for market in gained):
+            return False
+    return True
+
+
+def marks_have_indices(before: Tables, state: State) -> bool:
+    """Whether every mark that is new, or of another price, belongs to a feed with an index, which none loses again.
+
+    So a market whose mark is fresh has an index. No invariant says so; worlds suppose it where a function divides by
+    the index.
+    """
+    for name, feed in state.feeds.items():
+        old = before.tables["feeds"].get(name)
+        if old is not None and not same(old.index, feed.index) and not feed.index >= 1:
+            return False
+    for name, mark in state.marks.items():
+        old = before.tables["marks"].get(name)
+        if is_unknown(mark) or (old is not None and not is_unknown(old) and same(old.price, mark.price)):
+            continue
+        if mark.price >= 1 and not state.feeds[state.markets[name].listing.feed].index >= 1:
+            return False
+    return True
 
 
 def tables_of(record: Market) -> tuple[Any, Any]:

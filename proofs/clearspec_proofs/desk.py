@@ -17,12 +17,22 @@ from clearspec.numerics import INDEX_MAX, PRICE_MAX, notional
 from clearspec.parameters import LiquidationParameters
 from clearspec.sandbox import LISTING, genesis
 from clearspec.sandbox import POOL as POOL_PARAMETERS
-from clearspec.state import Account, Budget, Market, MarketStatus, Position
+from clearspec.state import FLAT, Account, Budget, Market, MarketStatus, Position
 from clearspec_proofs.world import Tables, symbolic
 
 CASH, COIN, POOL, OTHER_POOL = "USD", "ETH", "main", "other"
 MARKET, SECOND_MARKET, OTHER_MARKET = "BTC-PERP", "BTC-SECOND", "BTC-OTHER"
 HOUSE = (Kind.CUSTODY, Kind.INSURANCE_FUND, Kind.SKIN_IN_THE_GAME, Kind.FEE_TREASURY, Kind.UNCOVERED_LOSS)
+
+
+def claim_parties(path: Any, ctx: Context, market: str, *parties: str) -> None:
+    """Claim what a novation supposes: two different accounts of the market's pool, neither with a claim there."""
+    state = ctx.state
+    pools = [state.accounts[account].pool for account in parties]
+    path.claim("two accounts", lambda: len(set(parties)) == 2)
+    path.claim("of the market's pool", lambda: {*pools, state.markets[market].listing.pool} == {POOL})
+    for position in (state.positions.get((account, market), FLAT) for account in parties):
+        path.claim("no claim", lambda position=position: position.size != 0 or position.cost == 0)
 
 
 class Desk:

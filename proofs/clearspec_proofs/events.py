@@ -12,7 +12,7 @@ from clearspec import funding as funding_module
 from clearspec.events import ACTION_NAMES, Outcome, Reason, Rejected
 from clearspec.ledger import Kind, Posting, house
 from clearspec.machine import REMEMBERED, apply, require_next
-from clearspec.numerics import DURATION_MAX, PRICE_MAX, SEQUENCE_MAX, TIME_MAX, cumulative_share
+from clearspec.numerics import DURATION_MAX, SEQUENCE_MAX, TIME_MAX, cumulative_share
 from clearspec.parameters import MarginParameters, MarketKind, MarketParameters, Tier
 from clearspec.state import Market, MarketStatus
 from clearspec_proofs.collateral import one_of
@@ -26,7 +26,6 @@ from clearspec_proofs.stand_ins import (
     any_bool,
     any_integer,
     any_standing,
-    at_least_zero,
     cut_short,
     opaque,
     passing,
@@ -343,7 +342,7 @@ NAMING: dict[type, tuple[Make, tuple[Any, ...]]] = {
         lambda world, _: world.action(ev.Convert, account="A", keeper="B", asset=COIN),
         (
             passing(collateral.require_outflow),
-            opaque(margin.collateral_price, at_least_zero),
+            opaque(margin.collateral_price, any_integer),
             opaque(collateral.conversion_need, any_integer),
             opaque(margin.standing, any_standing),
         ),
@@ -576,13 +575,32 @@ def gate_ramp(path: Any) -> Any:
     path.assume(lambda: market.listing.expiry == 0 or new.settlement_window == old.settlement_window, "window")
     receipt = accepted(world, ev.SetParameters(MARKET, new), INSIDE, time=time)
     end = world.state.markets[MARKET].ramp_end
+    path.claim("it begins now, or none does", lambda: ramp_begun(world, time))
     path.claim("the next ramp ends", lambda: end <= time + max(new.margin.ramp, old.margin.ramp))
     return receipt.reason
+
+
+def ramp_begun(world: World, time: Any) -> bool:
+    """Whether the ramp of the market began at a time, or is the one that it had."""
+    now, before = world.state.markets[MARKET], world.before.state().markets[MARKET]
+    return bool(now.ramp_start == time or now.ramp_start == before.ramp_start)
 
 
 def accrued(path: Any) -> StandIn:
     """Any settlement TWAP; that it is noted in the market's settlement is of no interest here."""
     return cut_short(oracle.accrued_index, lambda *_: path.fresh("accrued_index"))
+
+
+def _marked(path: Any) -> Function:
+    def stand_in(_: Any, __: Any, ___: Any, cap: Any) -> Any:
+        path.claim("the cap is a price", lambda: cap >= 1)
+        return path.fresh("mark price", 1)
+
+    return stand_in
+
+
+MARKED = StandIn(oracle.mark_price, "oracle.a-mark-is-a-price", _marked)
+"""A mark is a price, whatever the index."""
 
 
 @theorem(
@@ -600,13 +618,9 @@ def gate_stale_price(path: Any) -> Any:
     market, action = world.state.markets[MARKET], symbolic(path, ev.PostPrice, "post", feed=FEED)
     path.assume(lambda: market.status not in (MarketStatus.SETTLING, MarketStatus.CLOSED), "not settling")
 
-    def any_price(*_: Any) -> Any:
-        return path.fresh("mark price", 1, PRICE_MAX)
-
-    quorum = opaque(oracle.quorum_price, lambda path, name: path.fresh(name, 1, PRICE_MAX))
+    quorum = opaque(oracle.quorum_price, lambda path, name: path.fresh(name, 1))
     figures = accrued(path), opaque(oracle.faded_basis, any_integer)
-    price = StandIn(oracle.mark_price, "oracle.the-mark-stays-within-its-band", lambda _: any_price)
-    receipt = accepted(world, action, quorum, price, *figures)
+    receipt = accepted(world, action, quorum, MARKED, *figures)
     path.claim("fresh", lambda: oracle.is_fresh(ev.Context(world.state, world.state.time), MARKET))
     return receipt.reason
 

@@ -9,7 +9,7 @@ touch is in the rest of the world (see ``sound``).
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 from clearspec import (
@@ -30,6 +30,7 @@ from clearspec.ledger import Kind, balance, house, post, user
 from clearspec.numerics import (
     AMOUNT_MAX,
     DURATION_MAX,
+    LOSS_MAX,
     NOTIONAL_MAX,
     PRICE_MAX,
     SCALE,
@@ -39,9 +40,9 @@ from clearspec.numerics import (
     notional,
 )
 from clearspec.parameters import Layer, MarketKind
-from clearspec.state import Budget, Feed, Position, State
-from clearspec_proofs.books import Books, Known
-from clearspec_proofs.claims import OWED, envelope, losses_grown, view
+from clearspec.state import Budget, Feed, Mark, MarketStatus, Position, State
+from clearspec_proofs.books import INDICES, Books, Known
+from clearspec_proofs.claims import OWED, envelope, in_ranges, losses_grown, view
 from clearspec_proofs.sound import (
     ANY_TIME,
     BEFORE,
@@ -58,7 +59,6 @@ from clearspec_proofs.sound import (
     OTHER,
     PAYING,
     SHORT,
-    TRADED,
     SoundWorld,
     given,
     lemma,
@@ -71,13 +71,12 @@ from clearspec_proofs.stand_ins import (
     any_bool,
     any_integer,
     any_standing,
-    at_least_zero,
     opaque,
     passing,
     standing_in,
 )
 from clearspec_proofs.theorems import Strength, theorem
-from clearspec_proofs.unknown import Unknown
+from clearspec_proofs.unknown import Hidden, Unknown
 from clearspec_proofs.world import CASH, COIN, FEED, MARKET, POOL, same, shape_of, symbolic
 
 ALL = tuple(f"INV-{number}" for number in range(1, 13))
@@ -102,7 +101,7 @@ def ordered_standing(path: Any) -> Any:
 
 ORDERED = StandIn(
     margin.standing,
-    "margin.two-equities, margin.exposures-ordered",
+    "margin.exposures-ordered, invariants.standing-of-a-holder",
     lambda path: lambda *_: ordered_standing(path),
 )
 
@@ -143,6 +142,35 @@ def moves_worth(world: Books, table: str, key: Any) -> bool:
     return any(not same(getattr(old, field), getattr(new, field)) for field in read.get(table, ()))
 
 
+def claim_parties(world: Books, market: str, *accounts: str) -> None:
+    """Claim that a market and accounts exist, each account once and in the market's pool."""
+    path, state = world.path, world.state
+    path.claim("the market exists", lambda: market in state.markets)
+    path.claim("the accounts exist", lambda: all(account in state.accounts for account in accounts))
+    path.claim("each stands once", lambda: len(set(accounts)) == len(accounts))
+    pool = state.markets[market].listing.pool
+    path.claim("all in its pool", lambda: all(state.accounts[account].pool == pool for account in accounts))
+
+
+def claim_open(world: Books, market: str) -> None:
+    """Claim that a market exists and its settlement price is not fixed."""
+    status = world.state.markets[market].status
+    world.path.claim("the market is open", lambda: status not in (MarketStatus.SETTLING, MarketStatus.CLOSED))
+
+
+def claim_record(world: Books, market: Any) -> None:
+    """Claim that a record of a market is the state's."""
+    current = world.state.markets.get(market.listing.market)
+    world.path.claim("the market as it is", lambda: same(market, current))
+
+
+def claim_pool(world: Books, pool: Any, *accounts: str) -> None:
+    """Claim that a pool is the state's, and that accounts are bound to it."""
+    state = world.state
+    world.path.claim("the pool as it is", lambda: same(pool, state.pools.get(pool.pool)))
+    world.path.claim("accounts of the pool", lambda: all(state.accounts[name].pool == pool.pool for name in accounts))
+
+
 # Collateral
 
 
@@ -169,13 +197,17 @@ def an_asset(world: Books) -> Any:
 
 @inductive("open_account", "Opening an account keeps every invariant.")
 def open_account(path: Any) -> Any:
-    """New and known, the backstop of this pool or of another."""
+    """New and known, with a position and without, the backstop of this pool or of another."""
     world = Books(path)
     world.pool(backstop=world.one_of("backstop", "", "A"))
     if world.either("another pool"):
         world.pool("Q", backstop=world.one_of("its backstop", "", "A"))
     if world.either("known"):
-        world.account("A")
+        held = world.one_of("A holds", LONG, SHORT, "nothing")
+        if held != "nothing":
+            world.feed(markets=(MARKET,))
+            world.market(bare=True)
+        world.account("A", **({MARKET: held} if held != "nothing" else {}))
     action = world.action(ev.OpenAccount, account="A", pool=world.one_of("pool", POOL, NOWHERE))
     receipt = world.keeps_invariants(action)
     claim_unmoved(world)
@@ -223,7 +255,7 @@ def convert(path: Any) -> Any:
     world = holders(path, "A", "B")
     elsewhere(world)
     stand_ins = (
-        STANDING, opaque(margin.collateral_price, at_least_zero), opaque(margin.index_value, any_integer),
+        STANDING, opaque(margin.collateral_price, any_integer), opaque(margin.index_value, any_integer),
         opaque(collateral.conversion_price, any_integer), opaque(collateral.conversion_need, any_integer),
         passing(collateral.require_outflow),
     )  # fmt: skip
@@ -294,15 +326,20 @@ def a_market(world: Books) -> Any:
 def moved_feed(world: Books) -> Feed:
     """The feed of the market with any other price within its cap."""
     feed = world.state.feeds[FEED]
-    index, time = world.path.atom("moved.index", 0), world.path.atom("moved.time", 0, TIME_MAX)
+    index, time = world.path.atom("moved.index", 1), world.path.atom("moved.time", 0, TIME_MAX)
     given(world.path, index <= feed.parameters.max_price, "range")
     return replace(feed, index=index, index_time=time)
 
 
-def claim_feed(path: Any, feed: Any) -> None:
-    """What theorems require of a feed that has moved."""
-    path.claim("the price is one of the feed", lambda: 0 <= feed.index <= feed.parameters.max_price)
+def claim_feed(world: Books, market: str, feed: Any) -> None:
+    """What theorems require of a feed that has moved, and of a market: that it follows this feed."""
+    path, name, known = world.path, feed.parameters.feed, world.state.markets.get(market)
+    here = world.state.feeds.get(name)
+    path.claim("the price is one of the feed", lambda: 1 <= feed.index <= feed.parameters.max_price)
     path.claim("its time is one", lambda: 0 <= feed.index_time <= TIME_MAX)
+    path.claim("its parameters are the feed's", lambda: here is not None and same(feed.parameters, here.parameters))
+    follows = here is not None and market in here.markets if known is None else known.listing.feed == name
+    path.claim("the market follows it", lambda: follows)
 
 
 @inductive(
@@ -347,8 +384,8 @@ def index_accrued(world: Books) -> StandIn:
     """A TWAP accrues: of the settlement record nothing else changes, and no invariant is lost."""
 
     def result(_: Any, market: str, feed: Any) -> Any:
-        world.path.claim("the market is open", lambda: world.state.markets[market].status in TRADED)
-        claim_feed(world.path, feed)
+        claim_open(world, market)
+        claim_feed(world, market, feed)
         return world.path.fresh("accrued_index", 0, PRICE_MAX)
 
     def then(_: Any, market: str, __: Any) -> Known:
@@ -359,15 +396,38 @@ def index_accrued(world: Books) -> StandIn:
     return world.kept(oracle.accrued_index, "invariants.accrued_index", result, then)
 
 
+@inductive("mark_price", "A mark lies within 1 and the cap, whatever index and basis are.", "ORCL-5", mark="done")
+def mark_price(path: Any) -> Any:
+    """Also for a TWAP of 0, or one above the cap of the feed."""
+    parameters, cap = symbolic(path, par.MarkParameters, "mark"), path.atom("cap", 1)
+    price = oracle.mark_price(path.atom("index"), path.atom("basis sum"), parameters, cap)
+    path.mark("done")
+    path.claim("a price", lambda: 1 <= price <= cap)
+    return price
+
+
+def index_found(world: Books) -> StandIn:
+    """A TWAP accrues, of which nothing is looked at but the price that it gives."""
+
+    def result(ctx: Any, market: str, feed: Any) -> Any:
+        world.claim_moment(ctx)
+        claim_open(world, market)
+        claim_feed(world, market, feed)
+        return world.path.fresh("index", 0, PRICE_MAX)
+
+    return StandIn(oracle.accrued_index, "invariants.accrued_index", lambda _: result)
+
+
 def mark_made(path: Any) -> StandIn:
     """A mark within 1 and the cap."""
 
-    def result(*arguments: Any) -> Any:
+    def result(_: Any, __: Any, parameters: Any, cap: Any) -> Any:
+        path.claim("parameters and cap in range", lambda: parameters.window >= 1 and cap >= 1)
         made = path.fresh("mark", 1)
-        given(path, made <= arguments[3], "range of a mark")
+        given(path, made <= cap, "range of a mark")
         return made
 
-    return StandIn(oracle.mark_price, "oracle.the-mark-stays-within-its-band", lambda _: result)
+    return StandIn(oracle.mark_price, "invariants.mark_price", lambda _: result)
 
 
 @inductive("refresh_mark", "Refreshing a mark keeps every invariant, whatever the feed's new price.", mark="done")
@@ -376,18 +436,21 @@ def refresh_mark(path: Any) -> Any:
     world = one_market(path, OPEN, OTHER)
     moved = moved_feed(world)
     stand_ins = (index_accrued(world), mark_made(path), opaque(oracle.faded_basis, any_integer))
-    return world.call(lambda: oracle.refresh_mark(world.moment(), MARKET, moved), *stand_ins)
+    return world.call(lambda: oracle.refresh_mark(world.moment(), MARKET, moved), *stand_ins, but=(INDICES,))
 
 
 def mark_refreshed(world: Books) -> StandIn:
-    """A mark is refreshed; the new one is any."""
+    """A mark is refreshed; the new one is any. When all are, its feed must have an index."""
 
     def then(_: Any, market: str, __: Any) -> Known:
-        price = world.path.fresh("refreshed", 0, PRICE_MAX)
-        return {("marks", market): replace(mark, price=price) for mark in (world.state.marks.get(market),) if mark}  # noqa: B035
+        if market not in world.state.marks:
+            return {}
+        rest = [Unknown(f"the {item.name} of {market}'s mark") for item in fields(Mark)[1:]]
+        return {("marks", market): Mark(world.path.fresh("refreshed", 0, PRICE_MAX), *rest)}
 
-    def result(_: Any, __: str, feed: Any) -> None:
-        claim_feed(world.path, feed)
+    def result(_: Any, market: str, feed: Any) -> None:
+        claim_feed(world, market, feed)
+        world.followed.add(feed.parameters.feed)
 
     return world.kept(oracle.refresh_mark, "invariants.refresh_mark", result, then)
 
@@ -402,18 +465,40 @@ def post_price(path: Any) -> Any:
         world.pool()
         for market in followers:
             world.market(market, phase=world.one_of(f"phase of {market}", *HELD))
-    stand_ins = (opaque(oracle.quorum_price, at_least_zero), mark_refreshed(world))
+    stand_ins = (quorum_asked(path), mark_refreshed(world))
     action = world.action(ev.PostPrice, feed=world.one_of("feed", FEED, NOWHERE))
     return world.keeps_invariants(action, *stand_ins).reason
 
 
-@inductive("post_book", "A book sample keeps every invariant.")
+def quorum_asked(path: Any) -> StandIn:
+    """Any quorum price, of a feed that asks for a post at least: of none there is no median."""
+
+    def result(_: Any, feed: Any) -> Any:
+        path.claim("a quorum is asked for", lambda: feed.quorum >= 1)
+        return path.fresh("quorum_price")
+
+    return StandIn(oracle.quorum_price, OPAQUE, lambda _: result)
+
+
+def premium_taken(path: Any) -> StandIn:
+    """Any premium, over an index that there is: it is divided by."""
+
+    def result(_: Any, __: Any, index: Any) -> Any:
+        path.claim("there is an index", lambda: index >= 1)
+        return path.fresh("premium_sample")
+
+    return StandIn(oracle.premium_sample, OPAQUE, lambda _: result)
+
+
+@inductive("post_book", "A book sample keeps every invariant, and finds an index where it divides by one.")
 def post_book(path: Any) -> Any:
-    """Any sample: basis and premium are not read by an invariant."""
+    """Any sample: basis and premium are not read by an invariant. A market that has a mark has an index."""
     world = one_market(path, OPEN, OTHER, bare=True)
+    price, index = world.state.marks[MARKET].price, world.state.feeds[FEED].index
+    path.assume(lambda: price <= 0 or index >= 1, "range (marks have indices)")
     stand_ins = (
         opaque(oracle.basis_sample, any_integer), opaque(oracle.smoothed, any_integer),
-        opaque(oracle.premium_sample, any_integer), mark_refreshed(world),
+        premium_taken(path), mark_refreshed(world),
     )  # fmt: skip
     return world.keeps_invariants(world.action(ev.PostBook, market=a_market(world)), *stand_ins).reason
 
@@ -477,26 +562,31 @@ def holding(path: Any) -> StandIn:
 @inductive(
     "admitted-parameters",
     "Parameters that pass the envelope when a market is listed cover the rebate, keep open interest within 2^56 at the "
-    "highest price and the penalty below maintenance, and leave the settlement window to come, or expire never.",
+    "highest price and the penalty below maintenance, and leave the settlement window to come, or expire never; those "
+    "that pass it when they change do so but for the expiry, with the maintenance ratio for which it is asked.",
     "PARM-9",
     mark="admitted",
 )
 def admitted_parameters(path: Any) -> Any:
-    """One tier; the other inequalities are taken to hold, for they are required beside these."""
+    """One tier, whatever the numbers; the other inequalities are taken to hold: they are required beside these."""
     world = Books(path)
     world.feed()
     world.pool()
-    terms, time = new_listing(world, "listed"), path.atom("time", 0, TIME_MAX)
-    lowest, before = terms.parameters.margin.tiers[0].maintenance, path.atom("maintenance before", 1, SCALE)
+    terms, time = new_listing(world, "listed", wide=True), path.atom("time", 0, TIME_MAX)
+    lowest, asked = terms.parameters.margin.tiers[0].maintenance, path.atom("maintenance asked for")
     kernels = (par.tier_violations, par.gap_violations, par.gains_haircut_violations)
     with standing_in(path, holding(path), *without_violations(*kernels)):
         new = listing.new_listing_violations(world.state, terms, time)
-        changed = listing.listing_violations(world.state, terms, min(before, lowest))
-    if not new and not changed:
+        changed = listing.listing_violations(world.state, terms, asked)
+    feed = world.state.feeds[FEED].parameters
+    if not new:
         path.mark("admitted")
-        feed = world.state.feeds[FEED].parameters
-        for fact in (*envelope(terms, lowest, feed), *envelope(terms, before, feed), *expiries(terms, time)):
-            path.claim("supposed of parameters", lambda fact=fact: fact)
+        for fact in (*envelope(terms, lowest, feed), *expiries(terms, time)):
+            path.claim("supposed of a listing", lambda fact=fact: fact)
+    if not changed:
+        path.mark("changed")
+        for fact in envelope(terms, asked, feed):
+            path.claim("supposed of a change", lambda fact=fact: fact)
     return len(new), len(changed)
 
 
@@ -528,22 +618,73 @@ def list_market(path: Any) -> Any:
     return receipt.reason
 
 
+def quorums_reached(path: Any) -> StandIn:
+    """A feed passes: its quorum is one, and outvotes the sources that may lie."""
+
+    def result(feed: par.FeedParameters) -> list[Any]:
+        given(path, 2 * feed.faulty + 1 <= feed.quorum, "range (envelope)")
+        return []
+
+    return StandIn(par.feed_violations, "parameters.accepted-feeds-outvote-faulty-sources", lambda _: result)
+
+
+LOW = 2**20
+"""A price cap or a number of lots so low that the notional of both is within its bounds."""
+
+
+def calm_feeds(feeds: tuple[par.FeedParameters, ...]) -> tuple[par.FeedParameters, ...]:
+    """Feeds whose prices do not jump, so that drawn margins survive the gap of the envelope."""
+    return tuple(replace(feed, quorum=1, faulty=0, band=0, max_price=min(LOW, feed.max_price)) for feed in feeds)
+
+
+def calm_pool(pool: par.PoolParameters) -> par.PoolParameters:
+    """The pool, with weights, caps and haircuts on the right side of each other."""
+    terms = tuple(replace(entry, discount=min(entry.discount, entry.haircut)) for entry in pool.collateral)
+    weight = min(pool.profit_weight_withdrawal, pool.profit_weight_initial)
+    cap = min(pool.profit_cap_withdrawal, pool.profit_cap_initial)
+    return replace(pool, collateral=terms, profit_weight_withdrawal=weight, profit_cap_withdrawal=cap)
+
+
+def calm_listing(listed: par.MarketListing) -> par.MarketListing:
+    """The listing, inside the envelope on a feed whose prices do not jump."""
+    terms, perpetual = listed.parameters, listed.kind == MarketKind.PERPETUAL
+    margins, fees, rules = terms.margin, terms.trading, terms.liquidation
+    tier = par.Tier(NOTIONAL_MAX, SCALE, SCALE)
+    penalty = min(rules.penalty, SCALE - 1)
+    calm = replace(
+        terms,
+        trading=replace(
+            fees, max_position=min(LOW, fees.max_position), max_open_interest=min(LOW, fees.max_open_interest),
+            maker_fee=max(fees.maker_fee, -fees.taker_fee),
+        ),
+        margin=replace(margins, tiers=(tier,), open_interest_lower=0),
+        mark=replace(terms.mark, band=0, variation_interval=1),
+        funding=replace(terms.funding, cap=0, interval=1, sample_interval=1),
+        liquidation=replace(
+            rules, penalty=penalty, reward=min(rules.reward, penalty), reward_floor=min(rules.reward_floor, penalty)
+        ),
+    )  # fmt: skip
+    return replace(listed, parameters=calm, expiry=0 if perpetual else listed.expiry)
+
+
 @inductive("genesis", "The state of any genesis satisfies every invariant.", mark="done")
 def genesis(path: Any) -> Any:
     """Two assets and feeds, a pool and a market; what is written of each does not depend on the others."""
     world = Books(path)
-    feeds = tuple(symbolic(path, par.FeedParameters, feed, feed=feed, sources=()) for feed in (FEED, COIN_FEED))
+    feeds = tuple(symbolic(path, par.FeedParameters, feed, feed=feed, sources=("actor",)) for feed in (FEED, COIN_FEED))
     coin = symbolic(path, par.CollateralTerms, "coin", asset=COIN, feed=COIN_FEED)
     terms = {"pool": POOL, "settlement_asset": CASH, "collateral": (coin,), "layers": (), "backstop": "A"}
     pool, time = symbolic(path, par.PoolParameters, POOL, **terms), path.atom("time", 0, TIME_MAX)
     assets = tuple(symbolic(path, par.AssetParameters, asset, asset=asset) for asset in (CASH, COIN))
-    markets = (new_listing(world, "listed"),) if world.either("a market") else ()
+    markets: tuple[par.MarketListing, ...] = (new_listing(world, "listed"),) if world.either("a market") else ()
+    if world.explicit:
+        feeds, pool, markets = calm_feeds(feeds), calm_pool(pool), tuple(map(calm_listing, markets))
     world.admitted += [*feeds, *(entry.parameters for entry in markets), pool]
-    checks = without_violations(par.feed_violations, par.pool_violations, par.haircut_violations)
+    checks = without_violations(par.pool_violations, par.haircut_violations)
     first = ev.Genesis(time, ("admin",), ("venue",), assets, feeds, (pool,), markets)
     world.begin()
     try:
-        with standing_in(path, *checks, listed(world)):
+        with standing_in(path, *checks, quorums_reached(path), listed(world)):
             world.state = listing.build(first)
     except listing.OutsideEnvelope:
         return None
@@ -589,10 +730,11 @@ def set_parameters(path: Any) -> Any:
     window = None if case.startswith("another") else current.settlement_window
     action = ev.SetParameters(NOWHERE if case == "unknown" else MARKET, new_parameters(world, current, window))
 
-    def then(feed: Any, terms: Any, _: Any) -> None:
+    def then(feed: Any, terms: Any, lowest: Any) -> None:
         for table in (terms.parameters.margin.tiers, current.margin.tiers):
+            path.claim("the lower of both", lambda table=table: lowest <= table[0].maintenance)
             for fact in envelope(terms, table[0].maintenance, feed):
-                given(path, fact, "range (envelope)")
+                given(path, fact, "range (envelope), for it holds of what is lower")
 
     passes = admitted(world, listing.listing_violations, then)
     receipt = world.keeps_invariants(action, passes, rescaled(world), opaque(oracle.is_fresh, any_bool))
@@ -632,7 +774,12 @@ def rescale(path: Any) -> Any:
 def rescaled(world: Books) -> StandIn:
     """What is carried is rescaled."""
 
-    def result(ctx: Any, market: str, _: Any, after: Any) -> None:
+    def result(ctx: Any, market: str, before: Any, after: Any) -> None:
+        world.claim_moment(ctx)
+        claim_open(world, market)
+        in_force = world.state.markets[market].listing.parameters
+        world.path.claim("from the parameters in force", lambda: same(before, in_force))
+        world.path.claim("to such as are in range", lambda: in_ranges([(None, after)]))
         state, carry = ctx.state, world.path.fresh("carry", 0, SCALE * DURATION_MAX)
         given(world.path, carry < SCALE * after.funding.period, "range of what is carried")
         state.fundings.put(market, replace(state.fundings[market], carry=carry))
@@ -662,15 +809,28 @@ def delist(path: Any) -> Any:
 # Trading
 
 
-@inductive("novate", "A novation in an open market keeps every invariant but the range of sizes.", mark="done")
+@inductive(
+    "novate",
+    "A novation in an open market keeps every invariant but the range of sizes; its lots, and no more, change hands.",
+    mark="done",
+)
 def novate(path: Any) -> Any:
     """The range of sizes is what the caps of a trade keep, or that one side reduces its position."""
-    world, call = novation(path, *(LONG, SHORT, FLAT))
-    return world.call(call, FILLED, names=("A", "B"), but=SIZES)
+    world, lots, call = novation(path, *(LONG, SHORT, FLAT))
+
+    def moved() -> Any:
+        before = [world.state.positions[account, MARKET].size for account in "AB"]
+        sizes = call()
+        for account, start, sign in zip("AB", before, (1, -1), strict=True):
+            end = world.state.positions[account, MARKET].size
+            path.claim("lots change hands", lambda end=end, start=start, sign=sign: end == start + sign * lots)
+        return sizes
+
+    return world.call(moved, FILLED, names=("A", "B"), but=SIZES)
 
 
-def novation(path: Any, *kinds: str) -> tuple[Books, Part]:
-    """A market, two accounts and a novation of any lots at any price between them."""
+def novation(path: Any, *kinds: str) -> tuple[Books, Any, Part]:
+    """A market, two accounts, any lots, and their novation at any price between these."""
     world = Books(path)
     world.feed(markets=(MARKET,))
     world.pool()
@@ -679,7 +839,7 @@ def novation(path: Any, *kinds: str) -> tuple[Books, Part]:
         world.account(account, **{MARKET: world.one_of(f"{account} holds", *kinds)})
     lots, price = path.atom("lots", 1, SIZE_MAX), path.atom("price", 1, PRICE_MAX)
     given(path, world.state.marks[MARKET].price >= 1, "range, for the market has a mark")
-    return world, lambda: trading.novate(world.moment(), "A", "B", MARKET, lots, price)
+    return world, lots, lambda: trading.novate(world.moment(), "A", "B", MARKET, lots, price)
 
 
 @inductive(
@@ -737,12 +897,13 @@ def novated(world: Books, reducing: str = "") -> StandIn:
 def claim_novation(world: Books, reducing: str, buyer: str, seller: str, market: str, size: Any, price: Any) -> Any:
     """What the theorems require of a novation; sizes before and after are any."""
     path, state = world.path, world.state
-    path.claim("two accounts", lambda: buyer != seller)
+    claim_parties(world, market, buyer, seller)
+    claim_open(world, market)
     path.claim("novated lots are positive", lambda: 1 <= size <= SIZE_MAX)
     path.claim("the price is in range", lambda: 1 <= price <= PRICE_MAX)
-    path.claim("the market is open", lambda: state.markets[market].status in TRADED)
     path.claim("it has a mark", lambda: state.marks[market].price >= 1)
     if reducing:
+        path.claim("it is one of both", lambda: reducing in (buyer, seller))
         held = state.positions[reducing, market].size
         path.claim("one side reduces", lambda: size <= (held if reducing == seller else -held))
     world.named |= {buyer, seller}
@@ -758,38 +919,63 @@ def charge_fees(path: Any) -> Any:
     world.market(bare=True)
     for account in "AB":
         world.account(account)
-    market, value = world.state.markets[MARKET], path.atom("value", 0, NOTIONAL_MAX)
+    market, value = world.state.markets[MARKET], path.atom("value", 0)
     call = lambda: trading.charge_fees(world.moment(), market, "A", "B", value)  # noqa: E731
     return world.call(call, fees_conserved(), names=("A", "B"))
+
+
+def claim_fees(world: Books, market: Any, taker: str, maker: str, value: Any) -> Any:
+    """What the theorem requires of fees; they are any."""
+    claim_record(world, market)
+    claim_open(world, market.listing.market)
+    claim_parties(world, market.listing.market, taker, maker)
+    world.path.claim("fees of a notional", lambda: value >= 0)
+    world.named |= {taker, maker}
+    return world.path.fresh("taker fee"), world.path.fresh("maker fee")
 
 
 def fees_charged(world: Books) -> StandIn:
     """Fees are charged."""
 
-    def result(_: Any, __: Any, taker: str, maker: str, value: Any) -> Any:
-        world.path.claim("fees of a notional", lambda: value >= 0)
-        world.named |= {taker, maker}
-        return world.path.fresh("taker fee"), world.path.fresh("maker fee")
+    def result(_: Any, *arguments: Any) -> Any:
+        return claim_fees(world, *arguments)
 
     return world.kept(trading.charge_fees, "invariants.charge_fees", result, regardless=SIZES)
 
 
-@inductive("trade", "A trade keeps every invariant but the range of sizes.")
+@inductive("trade", "A trade keeps every invariant.")
 def trade(path: Any) -> Any:
-    """Novation and fees keep them; nothing else is written. The range of sizes is ``invariants.trade:sizes``."""
+    """Novation and fees keep them; nothing else is written. Its test of the cap keeps the range of sizes."""
     world = one_market(path, OPEN, OTHER, bare=True)
     for account in "AB":
         world.account(account)
     elsewhere(world)
-    checks = (trading.require_caps, trading.require_open_interest, trading.require_balance_limit)
+    checks = (trading.require_caps, trading.require_balance_limit)
     opaques = (margin.fill_allowed, trading.reduces, trading.no_worse_than_mark, trading.within_band)
     stand_ins = (
-        STANDING, novated(world), fees_charged(world), *(opaque(test, any_bool) for test in opaques),
-        *map(passing, checks),
+        STANDING, novated(world), fees_charged(world), sizes_tested(world),
+        *(opaque(test, any_bool) for test in opaques), *map(passing, checks),
     )  # fmt: skip
     market, buyer, seller = two_sides(world)
     action = world.action(ev.Trade, market=market, buyer=buyer, seller=seller)
-    return world.keeps_invariants(action, *stand_ins).reason
+    receipt = world.keeps_invariants(action, *stand_ins)
+    if receipt.reason is None:
+        path.claim("the cap has been tested", lambda: world.lost == set())
+    return receipt.reason
+
+
+def sizes_tested(world: Books) -> StandIn:
+    """After a novation open interest is tested against the cap, and passes: the range of sizes holds again."""
+
+    def result(ctx: Any, market: Any, before: Any, limits: Any) -> None:
+        world.claim_moment(ctx)
+        claim_record(world, market)
+        interest = world.start.tables["open_interest"].get(market.listing.market)
+        world.path.claim("the interest before the novation", lambda: same(before, interest))
+        world.path.claim("the market's limits", lambda: same(limits, market.listing.parameters.trading))
+        world.lost -= set(SIZES)
+
+    return StandIn(trading.require_open_interest, "invariants.trade:sizes", lambda _: result)
 
 
 @inductive(
@@ -797,7 +983,7 @@ def trade(path: Any) -> Any:
 )
 def trade_sizes(path: Any) -> Any:
     """With the real check of the cap after the real novation: no position is larger than open interest."""
-    world, call = novation(path, LONG, SHORT, FLAT)
+    world, _, call = novation(path, LONG, SHORT, FLAT)
     market = world.state.markets[MARKET]
     limits = market.listing.parameters.trading
 
@@ -840,45 +1026,109 @@ def closable_size(path: Any) -> Any:
 
 @inductive("pay_penalty", "A penalty keeps every invariant.", mark="done")
 def pay_penalty(path: Any) -> Any:
-    """Of any amount that is not negative, at any standing."""
+    """On any notional that is not negative, at any standing of an account that holds a position."""
     world = Books(path)
     world.feed(markets=(MARKET,))
     world.pool()
     world.market(bare=True)
     for account in "AB":
         world.account(account)
-    market, value = world.state.markets[MARKET], path.atom("value", 0, NOTIONAL_MAX)
-    action = ev.Liquidate("A", "B", MARKET, path.atom("size", 1, SIZE_MAX))
-    before = ordered_standing(path)
+    market, value = world.state.markets[MARKET], path.atom("value", 0)
+    action = ev.Liquidate("A", "B", MARKET, path.atom("size"))
+    before = any_standing(path, "standing")
     given(path, before.notional >= 1, "range, for a position is held")
-    penalty = StandIn(
-        liquidation.penalty_for, "liquidation.penalty-bounded", lambda _: lambda *__: path.fresh("penalty", 0)
-    )
     call = lambda: liquidation.pay_penalty(world.moment(), market, action, value, before)  # noqa: E731
-    return world.call(call, penalty, names=("A", "B"))
+    return world.call(call, names=("A", "B"))
 
 
 def penalty_paid(world: Books) -> StandIn:
     """A penalty is paid."""
 
-    def result(_: Any, __: Any, action: Any, value: Any, ___: Any) -> dict[str, Any]:
+    def result(_: Any, market: Any, action: Any, value: Any, before: Any) -> dict[str, Any]:
+        claim_record(world, market)
+        claim_open(world, market.listing.market)
+        claim_parties(world, market.listing.market, action.account, action.liquidator)
         world.path.claim("a penalty on a notional", lambda: value >= 0)
+        world.path.claim("a position is held", lambda: before.notional >= 1)
         world.named |= {action.account, action.liquidator}
         return {}
 
     return world.kept(liquidation.pay_penalty, "invariants.pay_penalty", result)
 
 
-def closable(path: Any) -> StandIn:
+def closable(world: Books) -> StandIn:
     """At least a lot and at most the position."""
+    path = world.path
 
-    def result(size: Any, _: Any, account: Any, *__: Any) -> Any:
+    def result(size: Any, price: Any, account: Any, market: Any, time: Any) -> Any:
+        claim_record(world, market)
+        path.claim("lots in range", lambda: 1 <= size <= SIZE_MAX)
+        path.claim("a price in range", lambda: 1 <= price <= PRICE_MAX)
+        path.claim("a time in range", lambda: 0 <= time <= TIME_MAX)
         path.claim("below maintenance", lambda: 0 <= account.maintenance > account.margin_equity)
         made = path.fresh("closable", 1)
         given(path, made <= size, "range of a size")
         return made
 
     return StandIn(liquidation.closable_size, "invariants.closable_size", lambda _: result)
+
+
+@inductive(
+    "standing-of-a-holder",
+    "Collateral and requirement of an account are not negative, and its notional is at least that of each position.",
+    "MARG-6",
+    mark="done",
+)
+def standing_of_a_holder(path: Any) -> Any:
+    """What other positions come to is one part of any worth; collateral of one asset."""
+    world = Books(path)
+    world.feed(COIN_FEED)
+    world.feed(markets=(MARKET, OTHER_MARKET))
+    world.pool(collateral=(COIN,))
+    for market in (MARKET, OTHER_MARKET):
+        world.market(market, bare=True)
+        world.state.open_interest.put(market, path.atom(f"lots open in {market}", 0))
+    held = {MARKET: world.one_of("A holds", LONG, SHORT, FLAT), OTHER_MARKET: world.one_of("too", LONG, SHORT, FLAT)}
+    world.account("A", **held)
+    size, price = world.state.positions["A", MARKET].size, world.state.marks[MARKET].price
+    values = StandIn(margin.collateral_values, "margin.collateral-at-most-at-index", valued)
+    counted = opaque(margin.counted_profit, any_integer)
+    required = StandIn(margin.requirements, "margin.requirements-ordered", required_of)
+    world.begin()
+    with standing_in(path, values, counted, required, opaque(margin.stale_penalty, any_integer)):
+        found = margin.standing(world.moment(), "A")
+    path.mark("done")
+    path.claim("collateral", lambda: found.collateral >= 0)
+    path.claim("requirement", lambda: found.maintenance >= 0)
+    path.claim("notional", lambda: found.notional >= abs(size) * price)
+    path.claim("not negative", lambda: found.notional >= 0)
+    return found
+
+
+def valued(path: Any) -> Any:
+    """Worth of collateral after haircut and at index: not negative."""
+    return lambda *_: (path.fresh("counted", 0), path.fresh("at index", 0))
+
+
+def required_of(path: Any) -> Any:
+    """Requirements that are not negative."""
+    return lambda *_: (path.fresh("initial", 0), path.fresh("maintenance", 0))
+
+
+def held_standing(world: Books) -> StandIn:
+    """The standing of A, of whose positions one is shown where the market is open, if it holds one."""
+
+    def standing(ctx: Any, account: str) -> Any:
+        world.claim_moment(ctx)
+        made = ordered_standing(world.path)
+        held = world.state.positions.get((account, MARKET))
+        if isinstance(held, Position) and held.size != 0:
+            world.path.claim("its market has a price", lambda: world.state.marks[MARKET].price >= 1)
+            lots = abs(held.size)
+            given(world.path, made.notional >= lots * world.state.marks[MARKET].price, "range of a notional")
+        return made
+
+    return StandIn(margin.standing, ORDERED.grounds, lambda _: standing)
 
 
 @inductive("liquidate", "A liquidation keeps every invariant.")
@@ -890,8 +1140,8 @@ def liquidate(path: Any) -> Any:
     world.account("B")
     elsewhere(world)
     stand_ins = (
-        ORDERED, novated(world, "A"), penalty_paid(world), closable(path), opaque(liquidation.may_act_for, any_bool),
-        opaque(trading.reduces, any_bool), passing(liquidation.require_able),
+        held_standing(world), novated(world, "A"), penalty_paid(world), closable(world),
+        opaque(liquidation.may_act_for, any_bool), opaque(trading.reduces, any_bool), passing(liquidation.require_able),
     )  # fmt: skip
     market, account, liquidator = two_sides(world)
     action = world.action(ev.Liquidate, market=market, account=account, liquidator=liquidator)
@@ -918,8 +1168,8 @@ def received(world: Books, account: str) -> Any:
     return world.state.balances.get(key, 0) - world.before.tables["balances"].get(key, 0)
 
 
-def claim_moved(world: Books, account: str, amount: Any, *kinds: Kind) -> None:
-    """Money came from these funds of the pool to an account, and nothing else moved."""
+def claim_moved(world: Books, account: str, amount: Any, *kinds: Kind, written: frozenset[str] = frozenset()) -> None:
+    """Money came from these funds of the pool to an account, nothing else moved, and of tables were ``written``."""
     path, before, now = world.path, world.before.tables["balances"], world.state.balances
     funds, mine = [house(CASH, POOL, kind) for kind in kinds], user(CASH, POOL, account)
     path.claim("the account receives it", lambda: now[mine] - before[mine] == amount)
@@ -928,6 +1178,28 @@ def claim_moved(world: Books, account: str, amount: Any, *kinds: Kind) -> None:
         path.claim("a fund pays what it holds", lambda key=key: 0 <= now[key] <= before[key])
     moved = {key for table, key in world.before.changed(world.state) if table == "balances"}
     path.claim("nothing else moves", lambda: moved <= {mine, *funds})
+    tables = {table for table, _ in world.before.changed(world.state)}
+    path.claim("nothing else is written", lambda: tables <= {"balances", *written})
+
+
+POOLED, BUDGETED = frozenset({"pool_budgets"}), frozenset({"pool_budgets", "budgets"})
+"""Budgets that draws on the insurance fund write."""
+
+
+def claim_draw(world: Books, ctx: Any, pool: Any, account: str, *kinds: Kind) -> None:
+    """Claim what a draw on funds of a pool for an account requires: of the invariants, that no fund is negative."""
+    world.claim_moment(ctx)
+    claim_pool(world, pool, account)
+    world.path.claim("the pool of this world", lambda: pool.pool == POOL)
+    world.path.claim("a fund", lambda: set(kinds) <= set(FUNDS))
+    for fund in (house(CASH, POOL, kind) for kind in kinds):
+        world.path.claim("a fund is not negative", lambda fund=fund: balance(world.state, fund) >= 0)
+
+
+def claim_budget(world: Books, market: str) -> None:
+    """Claim that a market exists in the pool, so that it has a budget."""
+    known = world.state.markets.get(market)
+    world.path.claim("a market of the pool", lambda: known is not None and known.listing.pool == POOL)
 
 
 def paid_from(world: Books, account: str, most: Any, *kinds: Kind) -> Any:
@@ -970,7 +1242,8 @@ def draw_fund(path: Any) -> Any:
 def fund_drawn(world: Books) -> StandIn:
     """A fund is drawn on."""
 
-    def result(_: Any, __: Any, kind: Kind, deficit: Any, credit: str) -> Any:
+    def result(ctx: Any, pool: Any, kind: Kind, deficit: Any, credit: str) -> Any:
+        claim_draw(world, ctx, pool, credit, kind)
         asked(world.path, deficit)
         return paid_from(world, credit, deficit, kind)
 
@@ -985,7 +1258,7 @@ def draw_pool_insurance(path: Any) -> Any:
     def call() -> Any:
         amount = waterfall.draw_pool_insurance(world.moment(), world.state.pools[POOL], deficit, "A")
         borne(path, amount, deficit)
-        claim_moved(world, "A", amount, Kind.INSURANCE_FUND)
+        claim_moved(world, "A", amount, Kind.INSURANCE_FUND, written=POOLED)
         return amount
 
     return world.call(call, fund_drawn(world), names=("A",))
@@ -994,7 +1267,8 @@ def draw_pool_insurance(path: Any) -> Any:
 def pool_insurance_drawn(world: Books) -> StandIn:
     """The insurance fund is drawn on within the pool's cap."""
 
-    def result(_: Any, __: Any, deficit: Any, credit: str) -> Any:
+    def result(ctx: Any, pool: Any, deficit: Any, credit: str) -> Any:
+        claim_draw(world, ctx, pool, credit, Kind.INSURANCE_FUND)
         asked(world.path, deficit)
         for pool in world.state.pool_budgets:
             world.state.pool_budgets.put(pool, symbolic(world.path, Budget, world.fresh_name("budget")))
@@ -1012,7 +1286,7 @@ def draw_insurance(path: Any) -> Any:
     def call() -> Any:
         amount = waterfall.draw_insurance(world.moment(), world.state.pools[POOL], parts, "A")
         borne(path, amount, sum(part for _, part in parts))
-        claim_moved(world, "A", amount, Kind.INSURANCE_FUND)
+        claim_moved(world, "A", amount, Kind.INSURANCE_FUND, written=BUDGETED)
         return amount
 
     return world.call(call, pool_insurance_drawn(world), names=("A",))
@@ -1021,8 +1295,10 @@ def draw_insurance(path: Any) -> Any:
 def insurance_drawn(world: Books) -> StandIn:
     """The insurance fund is drawn on for several markets."""
 
-    def result(_: Any, __: Any, parts: list[tuple[str, Any]], credit: str) -> Any:
-        for _market, part in parts:
+    def result(ctx: Any, pool: Any, parts: list[tuple[str, Any]], credit: str) -> Any:
+        claim_draw(world, ctx, pool, credit, Kind.INSURANCE_FUND)
+        for market, part in parts:
+            claim_budget(world, market)
             asked(world.path, part)
         for market in world.state.budgets:
             world.state.budgets.put(market, symbolic(world.path, Budget, world.fresh_name("budget")))
@@ -1037,9 +1313,11 @@ def insurance_drawn(world: Books) -> StandIn:
     "charge_tear_ups", "Charging tear-ups keeps every invariant and reports no more than is asked for.", mark="done"
 )
 def charge_tear_ups(path: Any) -> Any:
-    """Two of any number, whatever their shares; that these sum to it ``waterfall.tear-up-shares-within-rooms`` says."""
+    """Two of any number, also of one account, whatever their shares; ``waterfall.tear-up-shares-within-rooms`` sums."""
     world = holders(path, "A", "B", "C")
-    torn, deficit = [waterfall.TearUp(name, path.atom(f"value {name}", 0)) for name in "BC"], path.atom("deficit", 0)
+    names = world.one_of("torn up", "BC", "BB")
+    torn = [waterfall.TearUp(name, path.atom(f"value {at}", 0)) for at, name in enumerate(names)]
+    deficit = path.atom("deficit", 0)
 
     def call() -> Any:
         amount = waterfall.charge_tear_ups(world.moment(), "A", torn, deficit)
@@ -1075,14 +1353,16 @@ def seize_collateral_dust(path: Any) -> Any:
 
 @inductive("bear", "A layer keeps every invariant and bears no more than what remains of the deficit.", mark="done")
 def bear(path: Any) -> Any:
-    """Each layer, with and without markets that the deficit came from."""
+    """Each layer, with and without markets that the deficit came from; torn up is one account of any number."""
     world = pool_of_funds(path)
+    world.account("B")
     weights = world.one_of("markets", "some", "none")
     layer = world.one_of("layer", *Layer)
     deficit, before = path.atom("deficit", 0), path.atom("borne before", 0)
     given(path, before <= deficit, "range")
-    losses = [(MARKET, 1)] if weights == "some" else []
-    case = waterfall.Resolution("A", world.state.pools[POOL], deficit, losses, [], {"before": before})
+    losses = [(MARKET, path.atom("loss", 1, LOSS_MAX))] if weights == "some" else []
+    torn = [waterfall.TearUp("B", path.atom("value", 0))]
+    case = waterfall.Resolution("A", world.state.pools[POOL], deficit, losses, torn, {"before": before})
 
     def call() -> Any:
         amount = waterfall.bear(world.moment(), case, layer)
@@ -1091,15 +1371,35 @@ def bear(path: Any) -> Any:
 
     drawn = (fund_drawn(world), pool_insurance_drawn(world), insurance_drawn(world))
     shared = (tear_ups_charged(world), gains_taken(world), parts_made(path))
-    return world.call(call, *drawn, *shared, names=("A",))
+    return world.call(call, *drawn, *shared, names=("A", "B"))
+
+
+def claim_torn(world: Books, defaulter: str, torn: list[Any]) -> None:
+    """Claim that torn-up accounts are others of the defaulter's pool, and that what was torn up has a value."""
+    path, state = world.path, world.state
+    path.claim("the defaulter exists", lambda: defaulter in state.accounts)
+    path.claim("others", lambda: all(part.account in state.accounts and part.account != defaulter for part in torn))
+    pool = state.accounts[defaulter].pool
+    path.claim("of its pool", lambda: all(state.accounts[part.account].pool == pool for part in torn))
+    for part in torn:
+        path.claim("of a value", lambda part=part: part.value >= 0)
+
+
+def claim_weights(world: Books, pool: str, weights: list[tuple[str, Any]]) -> None:
+    """Claim that a deficit came from markets of a pool, from each by a loss."""
+    for market, loss in weights:
+        known = world.state.markets.get(market)
+        world.path.claim("a market of the pool", lambda known=known: known is not None and known.listing.pool == pool)
+        world.path.claim("a loss", lambda loss=loss: 1 <= loss <= LOSS_MAX)
 
 
 def tear_ups_charged(world: Books) -> StandIn:
     """Torn-up counterparties are charged."""
 
-    def result(_: Any, __: str, torn: Any, deficit: Any) -> Any:
+    def result(_: Any, defaulter: str, torn: Any, deficit: Any) -> Any:
         asked(world.path, deficit)
-        world.named |= {part.account for part in torn}
+        claim_torn(world, defaulter, torn)
+        world.named |= {defaulter, *(part.account for part in torn)}
         return up_to(world.path, "charged", deficit, "range of a share")
 
     return world.kept(waterfall.charge_tear_ups, "invariants.charge_tear_ups", result)
@@ -1108,8 +1408,10 @@ def tear_ups_charged(world: Books) -> StandIn:
 def gains_taken(world: Books) -> StandIn:
     """Gains of a market are taken."""
 
-    def result(_: Any, __: str, ___: str, share: Any) -> Any:
+    def result(_: Any, defaulter: str, market: str, share: Any) -> Any:
         asked(world.path, share)
+        claim_parties(world, market, defaulter)
+        world.named.add(defaulter)
         return up_to(world.path, "taken", share, "range of a share")
 
     return world.kept(waterfall.haircut_gains, "invariants.haircut_gains", result)
@@ -1120,9 +1422,11 @@ def parts_made(path: Any) -> StandIn:
 
     def result(deficit: Any, weights: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
         asked(path, deficit)
+        for _, weight in weights:
+            path.claim("a weight", lambda weight=weight: weight >= 1)
         first = up_to(path, "part", deficit, "range of a part")
         second = up_to(path, "part", deficit - first, "range of a part")
-        return [(MARKET, first), (MARKET, second)] if weights else []
+        return [(weights[0][0], first), (weights[-1][0], second)] if weights else []
 
     grounds = "numerics.shares-telescope, numerics.shares-are-within-the-amount"
     return StandIn(waterfall.parts_by_market, grounds, lambda _: result)
@@ -1138,22 +1442,26 @@ def close_at_mark(path: Any) -> Any:
     world = Books(path)
     world.feed(markets=(MARKET,))
     world.pool()
-    world.market(phase=OPEN if side != FLAT else world.one_of("phase", OPEN, CLOSED), bare=True)
+    phase = OPEN if side != FLAT else world.one_of("phase", OPEN, CLOSED)
+    world.market(phase=phase, bare=True)
     world.account("A", **{MARKET: side})
-    others = "BC"[: world.one_of("counterparties", 2, 1, 0)] if side != FLAT else ""
+    others = "BC"[: world.one_of("counterparties", 2, 1, 0)] if phase == OPEN else ""
     for account in others:
         world.account(account, **{MARKET: SHORT if side == LONG else LONG})
-    ranked = StandIn(
-        waterfall.ranked_counterparties, "invariants.ranked_counterparties", lambda _: lambda *__: [*others]
-    )
+
+    def ranked(ctx: Any, defaulter: str, market: str, size: Any) -> list[str]:
+        world.claim_moment(ctx)
+        claim_parties(world, market, defaulter)
+        path.claim("lots that it holds", lambda: size == world.state.positions[defaulter, market].size)
+        return [*others]
 
     def call() -> list[Any]:
         torn = list(waterfall.close_at_mark(world.moment(), "A", MARKET))
-        for part in torn:
-            path.claim("a value", lambda part=part: part.value >= 0)
+        claim_torn(world, "A", torn)
         return torn
 
-    torn = world.call(call, ranked, novated_in_turn(world, "A"), names=("A", *others))
+    counterparties = StandIn(waterfall.ranked_counterparties, "invariants.ranked_counterparties", lambda _: ranked)
+    torn = world.call(call, counterparties, novated_in_turn(world, "A"), names=("A", *others))
     path.claim("accounts torn up are named", lambda: world.named <= {"A", *(part.account for part in torn)})
     return len(torn)
 
@@ -1182,7 +1490,8 @@ def novated_in_turn(world: Books, account: str) -> StandIn:
 
 @inductive(
     "ranked_counterparties",
-    "Every ranked counterparty is another account that holds an open position on the other side; each stands once.",
+    "Every ranked counterparty is another account that holds an open position, on the other side of the defaulter if "
+    "that holds one; each stands once.",
     "FALL-6",
     mark="done",
 )
@@ -1192,7 +1501,7 @@ def ranked_counterparties(path: Any) -> Any:
     world.feed(markets=(MARKET,))
     world.pool()
     world.market(bare=True)
-    side = world.one_of("A holds", LONG, SHORT)
+    side = world.one_of("A holds", LONG, SHORT, FLAT)
     world.account("A", **{MARKET: side})
     for account in "BC":
         world.account(account, **{MARKET: world.one_of(f"{account} holds", LONG, SHORT, FLAT)})
@@ -1204,6 +1513,7 @@ def ranked_counterparties(path: Any) -> Any:
     for account in found:
         size = positions[account, MARKET].size
         path.claim("on the other side", lambda size=size: size < 0 if side == LONG else size > 0)
+        path.claim("an account", lambda account=account: account in world.state.accounts)
     return len(found)
 
 
@@ -1227,22 +1537,27 @@ def resolve_default(path: Any) -> Any:
     world.loses_money = True
     kind = world.one_of("A holds", FLAT, LONG, SHORT) if world.phases[MARKET] == OPEN else CLAIM
     world.account("A", **{MARKET: kind})
-    if world.explicit:
-        for account in COUNTERPARTIES[: world.one_of("counterparties", *range(len(COUNTERPARTIES) + 1))]:
-            world.account(account)
-    stand_ins = (
-        ORDERED, StandIn(waterfall.market_weights, OPAQUE, lambda _: lambda *__: []), layer_borne(world),
-        closed_at_mark(world), dust_seized(world),
-    )  # fmt: skip
+    others = world.one_of("counterparties", *range(len(COUNTERPARTIES) + 1)) if world.explicit else 1
+    for account in COUNTERPARTIES[:others]:
+        world.account(account)
+    stand_ins = (ORDERED, weights_found(world), layer_borne(world), closed_at_mark(world), dust_seized(world))
     action = world.action(ev.ResolveDefault, account=world.one_of("account", "A", NOBODY))
     return world.keeps_invariants(action, *stand_ins).reason
+
+
+def claim_case(world: Books, case: Any) -> None:
+    """What the theorem requires of a default of which a layer bears a part."""
+    asked(world.path, case.remaining)
+    claim_pool(world, case.pool, case.account)
+    claim_weights(world, case.pool.pool, case.weights)
+    claim_torn(world, case.account, case.torn)
 
 
 def layer_borne(world: Books) -> StandIn:
     """A layer bears what it can."""
 
     def result(_: Any, case: Any, __: Layer) -> Any:
-        asked(world.path, case.remaining)
+        claim_case(world, case)
         world.named |= {case.account, *(part.account for part in case.torn)}
         return up_to(world.path, "borne", case.remaining, "range of a share")
 
@@ -1254,8 +1569,9 @@ def closed_at_mark(world: Books) -> StandIn:
 
     def result(_: Any, account: str, market: str) -> list[Any]:
         held = world.state.positions[account, market].size
-        open_market = world.state.markets[market].status in TRADED
-        world.path.claim("the market is open, or the position flat", lambda: open_market or held == 0)
+        claim_parties(world, market, account)
+        if held != 0:
+            claim_open(world, market)
         world.named |= {account, "B"}
         return [waterfall.TearUp("B", world.path.fresh("value", 0))]
 
@@ -1264,9 +1580,12 @@ def closed_at_mark(world: Books) -> StandIn:
 
 def dust_seized(world: Books) -> StandIn:
     """Dust is seized; what follows writes again."""
-    return world.kept(
-        waterfall.seize_collateral_dust, "invariants.seize_collateral_dust", lambda *_: None, renewed=True
-    )  # fmt: skip
+
+    def result(_: Any, pool: Any, account: str) -> None:
+        claim_pool(world, pool, account)
+        world.named.add(account)
+
+    return world.kept(waterfall.seize_collateral_dust, "invariants.seize_collateral_dust", result, renewed=True)
 
 
 # Settlement
@@ -1291,7 +1610,7 @@ def draw_layers(path: Any) -> Any:
     def call() -> Any:
         amount = settlement.draw_layers(world.moment(), pool, MARKET, missing, "A")
         borne(path, amount, missing)
-        claim_moved(world, "A", amount, *FUNDS)
+        claim_moved(world, "A", amount, *FUNDS, written=BUDGETED)
         return amount
 
     return world.call(call, fund_drawn(world), insurance_drawn(world), names=("A",))
@@ -1300,7 +1619,9 @@ def draw_layers(path: Any) -> Any:
 def layers_drawn(world: Books) -> StandIn:
     """The fund layers are drawn on."""
 
-    def result(_: Any, __: Any, ___: str, missing: Any, account: str) -> Any:
+    def result(ctx: Any, pool: Any, market: str, missing: Any, account: str) -> Any:
+        claim_draw(world, ctx, pool, account, *FUNDS)
+        claim_budget(world, market)
         asked(world.path, missing)
         for table in (world.state.budgets, world.state.pool_budgets):
             for key in table:
@@ -1311,14 +1632,18 @@ def layers_drawn(world: Books) -> StandIn:
 
 
 @inductive(
-    "uncollectable", "The uncollectable part of a loss is at least 0 and at most the loss.", "SETTLE-5", mark="done"
+    "uncollectable",
+    "The uncollectable part of a loss is at least 0, at most the loss and at most the deficit.",
+    "SETTLE-5",
+    mark="done",
 )
 def uncollectable(path: Any) -> Any:
-    """Whatever the deficit and all losses."""
-    loss, deficit, losses = (path.atom(name, 0) for name in ("loss", "deficit", "losses"))
-    part = settlement.uncollectable(loss, deficit, losses)
+    """Whatever the deficit and the other losses."""
+    loss, deficit, others = (path.atom(name, 0) for name in ("loss", "deficit", "others"))
+    part = settlement.uncollectable(loss, deficit, loss + others)
     path.mark("done")
     borne(path, part, loss)
+    path.claim("at most the deficit", lambda: part <= deficit)
     return part
 
 
@@ -1326,10 +1651,69 @@ def part_uncollectable(path: Any) -> StandIn:
     """Some part of a loss cannot be collected."""
 
     def result(loss: Any, deficit: Any, losses: Any) -> Any:
-        path.claim("nothing is negative", lambda: loss >= 0 and deficit >= 0 and losses >= 0)
-        return up_to(path, "uncollectable", loss, "range of a part")
+        path.claim("nothing is negative", lambda: loss >= 0 and deficit >= 0)
+        path.claim("one of all losses", lambda: loss <= losses)
+        part = up_to(path, "uncollectable", loss, "range of a part")
+        given(path, part <= deficit, "range of a part")
+        return part
 
     return StandIn(settlement.uncollectable, "invariants.uncollectable", lambda _: result)
+
+
+@inductive(
+    "open_losses",
+    "Every open loss is at least 1 and at most 2^57, in a market of its pool where the account holds a position; a "
+    "deficit without one came from the market that the account left last, if there is any.",
+    "FALL-4",
+    "SETTLE-5",
+    mark="done",
+)
+def open_losses(path: Any) -> Any:
+    """Of two positions: each is judged by itself. The market left last is one of the account's pool, if it is any."""
+    world = Books(path)
+    world.feed(markets=(MARKET, OTHER_MARKET))
+    world.pool()
+    for market in (MARKET, OTHER_MARKET):
+        world.market(market, bare=True)
+    held = {market: world.one_of(f"A holds in {market}", LONG, FLAT) for market in (MARKET, OTHER_MARKET)}
+    world.account("A", **held)
+    left = world.one_of("left last", "", MARKET)
+    world.state.accounts.put("A", replace(world.state.accounts["A"], last_market=left))
+    world.begin()
+    with standing_in(path, opaque(margin.position_exposure, any_exposure)):
+        losses = waterfall.open_losses(world.moment(), world.state.accounts["A"])
+        weights = waterfall.market_weights(world.moment(), "A")
+    path.mark("done")
+    for found in (losses, weights):
+        claim_weights(world, POOL, found)
+        path.claim("each stands once", lambda found=found: len(dict(found)) == len(found))
+    markets = world.state.accounts["A"].markets
+    path.claim("markets that are held", lambda: {market for market, _ in losses} <= set(markets))
+    return len(losses)
+
+
+def losses_found(world: Books) -> StandIn:
+    """Open losses of an account: in the market of the world, in another, in both, in none."""
+
+    def result(ctx: Any, account: Any) -> list[tuple[str, Any]]:
+        world.claim_moment(ctx)
+        world.path.claim("the account as it is", lambda: same(account, world.state.accounts.get(account.account)))
+        markets = world.one_of("losses in", (MARKET,), (OTHER_MARKET,), (OTHER_MARKET, MARKET), ())
+        return [(market, world.path.fresh("loss", 1, LOSS_MAX)) for market in markets]
+
+    return StandIn(waterfall.open_losses, "invariants.open_losses", lambda _: result)
+
+
+def weights_found(world: Books) -> StandIn:
+    """A deficit came from one market, standing for any number, or from none."""
+
+    def result(ctx: Any, account: str) -> list[tuple[str, Any]]:
+        world.claim_moment(ctx)
+        world.path.claim("the account exists", lambda: account in world.state.accounts)
+        known = [(market, world.path.fresh("loss", 1, LOSS_MAX)) for market in world.state.markets]
+        return known if world.one_of("the deficit came from", "somewhere", "nowhere") == "somewhere" else []
+
+    return StandIn(waterfall.market_weights, "invariants.open_losses", lambda _: result)
 
 
 @inductive("settle_position", "Settling a position keeps every invariant.")
@@ -1343,8 +1727,7 @@ def settle_position(path: Any) -> Any:
     world.market(phase=phase)
     world.loses_money = True
     world.account("A", **{MARKET: world.one_of("A holds", *HELD[phase])})
-    losses = StandIn(waterfall.open_losses, OPAQUE, lambda _: lambda *__: [(MARKET, path.fresh("loss", 1))])
-    stand_ins = (ORDERED, losses, part_uncollectable(path), layers_drawn(world), claims_counted(world))
+    stand_ins = (ORDERED, losses_found(world), part_uncollectable(path), layers_drawn(world), claims_counted(world))
     account = NOBODY if case == "unknown account" else "A"
     action = ev.SettlePosition(account, NOWHERE if case == "unknown market" else MARKET)
     return world.keeps_invariants(action, *stand_ins).reason
@@ -1449,19 +1832,29 @@ def any_record_is_a_world(path: Any) -> Any:
     mark="later",
 )
 def time_passes(path: Any) -> Any:
-    """So a state satisfies the invariants at the time of the next event."""
+    """So a state satisfies the invariants at the time of the next event. Others are shown no time: reading it fails.
+
+    They are asked of a market in each phase and of an account that holds whatever may be held.
+    """
     world = Books(path)
-    world.feed()
-    world.pool()
-    world.market(time=world.one_of("moment", NEVER, BEFORE, INSIDE), bare=True)
+    world.feed(COIN_FEED)
+    world.feed(markets=(MARKET,))
+    world.pool(collateral=(COIN,))
+    phase = world.one_of("phase", *HELD)
+    world.market(phase=phase, time=world.one_of("moment", NEVER, BEFORE, INSIDE) if phase == OPEN else ANY_TIME)
+    world.account("A", **{MARKET: world.one_of("A holds", *HELD[phase])})
+    world.begin()
     later = path.atom("later", 0)
     given(path, later >= world.state.time, "range")
     world.state.time = later
     path.mark("later")
     for entry in INVARIANTS:
+        seen = view(path, world.state, entry.id)
         if entry.id == "INV-14":
-            seen = view(path, world.state, entry.id)
             path.claim(entry.id, lambda entry=entry, seen=seen: entry.holds(seen))  # type: ignore[misc]
+        else:
+            seen.time = Hidden()  # type: ignore[assignment]
+            path.assume(lambda entry=entry, seen=seen: entry.holds(seen), "range (an invariant)")  # type: ignore[misc]
     return later
 
 
@@ -1469,6 +1862,7 @@ def time_passes(path: Any) -> Any:
 
 
 GAP = ("LEDG-5", "INV-11")
+PENALTY = "invariants.penalty, liquidation.closing-at-mark-moves-no-worth"
 
 
 def deficit(worth: Any) -> Any:
@@ -1561,6 +1955,19 @@ class Fates:
         self.world = world
         self.fallen: set[str] = set()
         self.tested: dict[str, tuple[Any, ...]] = {}
+        self.standings: dict[str, tuple[Any, tuple[Any, ...]]] = {}
+
+    def standing(self, ctx: Any, account: str) -> Any:
+        """Any standing, and what the account held when it was asked for."""
+        self.world.claim_moment(ctx)
+        made = any_standing(self.world.path, "standing")
+        self.standings[account] = made, self._held(account)
+        return made
+
+    def untouched(self, ctx: Any) -> None:
+        """Claim that nothing was written before, but by what keeps the invariants."""
+        self.world.claim_moment(ctx)
+        self.world.path.claim("nothing is written before", lambda: not self.world.start.changed(self.world.state))
 
     def fell(self, *accounts: str) -> None:
         """Their worth may have fallen; what was tested before does not count."""
@@ -1579,19 +1986,27 @@ class Fates:
         """Fills, fees and the tests."""
         path = self.world.path
 
-        def filled(_: Any, buyer: str, seller: str, *__: Any) -> Any:
+        def filled(ctx: Any, buyer: str, seller: str, *more: Any) -> Any:
+            self.untouched(ctx)
             self.fell(buyer, seller)
-            return tuple((path.fresh("start"), path.fresh("end")) for _side in "AB")
+            return claim_novation(self.world, "", buyer, seller, *more)
 
-        def charged(_: Any, __: Any, taker: str, maker: str, ___: Any) -> Any:
+        def charged(ctx: Any, market: Any, taker: str, maker: str, value: Any) -> Any:
+            self.untouched(ctx)
             self.fell(taker, maker)
-            return path.fresh("taker fee"), path.fresh("maker fee")
+            return claim_fees(self.world, market, taker, maker, value)
 
-        def allowed(_: Any, account: str, __: Any) -> bool:
+        def allowed(ctx: Any, account: str, after: Any) -> bool:
+            self.world.claim_moment(ctx)
+            made, held = self.standings.get(account, (None, ()))
+            path.claim("the account's own standing", lambda: made is after)
+            path.claim("as it is now", lambda: same(held, self._held(account)))
             self.passed(account)
             return True
 
-        def outflow(_: Any, __: Any, account: str) -> None:
+        def outflow(ctx: Any, pool: Any, account: str) -> None:
+            self.world.claim_moment(ctx)
+            claim_pool(self.world, pool, account)
             self.passed(account)
 
         return (
@@ -1599,6 +2014,7 @@ class Fates:
             StandIn(trading.charge_fees, "invariants.charge_fees", lambda _: charged),
             StandIn(margin.fill_allowed, "invariants.gap-tests", lambda _: allowed),
             StandIn(collateral.require_outflow, "invariants.gap-tests", lambda _: outflow),
+            StandIn(margin.standing, OPAQUE, lambda _: self.standing),
         )
 
     def claim(self, receipt: ev.Receipt) -> None:
@@ -1639,7 +2055,7 @@ def gap_outflows(path: Any) -> Any:
     more = {"target": "B"} if kind is ev.Transfer else {}
     fates = Fates(world)
     action = world.action(kind, account="A", asset=world.one_of("asset", CASH, COIN), **more)
-    receipt = world.apply(action, *fates.stand_ins()[2:])
+    receipt = world.apply(action, *fates.stand_ins()[2:4])
     fates.claim(receipt)
     return receipt.reason
 
@@ -1652,11 +2068,33 @@ def gap_trade(path: Any) -> Any:
         world.account(account)
     fates, tests = Fates(world), (trading.reduces, trading.no_worse_than_mark, trading.within_band)
     checks = (trading.require_caps, trading.require_open_interest, trading.require_balance_limit)
-    others = (STANDING, *(opaque(test, any_bool) for test in tests), *map(passing, checks))
+    others = (*(opaque(test, any_bool) for test in tests), *map(passing, checks))
     action = world.action(ev.Trade, market=MARKET, buyer="A", seller="B")
-    receipt = world.apply(action, *fates.stand_ins()[:3], *others)
+    filling = [*fates.stand_ins()[:3], fates.stand_ins()[4]]
+    receipt = world.apply(action, *filling, *others)
     fates.claim(receipt)
     return receipt.reason
+
+
+@inductive(
+    "penalty",
+    "A penalty on a part of what an account holds is at least 0 and at most what the account is worth.",
+    "LIQ-4",
+    mark="done",
+)
+def penalty_within_worth(path: Any) -> Any:
+    """Whatever the part and all that is held."""
+    closed, other = path.atom("closed", 0), path.atom("other", 0)
+    held, ratio, worth = closed + other, path.atom("ratio", 0, SCALE - 1), path.atom("worth")
+    given(path, held >= 1, "range, for a position is held")
+    paid = liquidation.penalty_for(closed, ratio, worth, held)
+    path.mark("done")
+    bound = max(0, margin.bounded(worth))
+    path.claim("not negative", lambda: paid >= 0)
+    path.claim("lemma: the part that stays", lambda: bound * other >= 0)
+    path.claim("lemma: of all that is held", lambda: (bound - paid) * held >= 0)
+    path.claim("at most the worth", lambda: paid <= max(0, worth))
+    return paid
 
 
 @inductive("gap-liquidate", "A liquidation raises no deficit and no named loss.", *GAP)
@@ -1667,7 +2105,12 @@ def gap_liquidate(path: Any) -> Any:
     world.account("B")
     fates = Fates(world)
 
-    def paid(_: Any, __: Any, action: Any, ___: Any, before: Any) -> dict[str, Any]:
+    def paid(ctx: Any, market: Any, action: Any, value: Any, before: Any) -> dict[str, Any]:
+        fates.untouched(ctx)
+        claim_record(world, market)
+        claim_parties(world, market.listing.market, action.account, action.liquidator)
+        path.claim("on a part of what is held", lambda: 0 <= value <= before.notional)
+        path.claim("something is held", lambda: before.notional >= 1)
         penalty = path.fresh("penalty", 0)
         given(path, penalty <= max(0, before.net_liquidation_value), "range of a penalty")
         path.claim("the account can pay it", lambda: before.net_liquidation_value - penalty >= 0)
@@ -1679,8 +2122,9 @@ def gap_liquidate(path: Any) -> Any:
         fates.passed(liquidator)
 
     stand_ins = (
-        ORDERED, closable(path), opaque(liquidation.may_act_for, any_bool), opaque(trading.reduces, any_bool),
-        StandIn(liquidation.pay_penalty, "liquidation.closing-at-mark-moves-no-worth", lambda _: paid),
+        held_standing(world), closable(world), opaque(liquidation.may_act_for, any_bool),
+        opaque(trading.reduces, any_bool),
+        StandIn(liquidation.pay_penalty, PENALTY, lambda _: paid),
         StandIn(liquidation.require_able, "invariants.gap-tests", lambda _: able), fates.stand_ins()[0],
     )  # fmt: skip
     receipt = world.apply(world.action(ev.Liquidate, market=MARKET, account="A", liquidator="B"), *stand_ins)
@@ -1699,7 +2143,7 @@ def gap_convert(path: Any) -> Any:
     world = holders(path, "A", "B")
     fates, held = Fates(world), user(COIN, POOL, "A")
     amounts = (collateral.conversion_price, collateral.conversion_need, margin.collateral_price)
-    stand_ins = (STANDING, fates.stand_ins()[3], *(opaque(function, at_least_zero) for function in amounts))
+    stand_ins = (STANDING, fates.stand_ins()[3], *(opaque(function, any_integer) for function in amounts))
     receipt = world.apply(world.action(ev.Convert, account="A", keeper="B", asset=COIN), *stand_ins)
     if receipt.reason is None:
         terms, index = world.state.pools[POOL].collateral[0], world.state.feeds[COIN_FEED].index
@@ -1739,7 +2183,9 @@ def gap_resolve_default(path: Any) -> Any:
         found.append(ordered_standing(path))
         return found[-1]
 
-    def bore(_: Any, case: Any, layer: Layer) -> Any:
+    def bore(ctx: Any, case: Any, layer: Layer) -> Any:
+        world.claim_moment(ctx)
+        claim_case(world, case)
         amount = up_to(path, "borne", case.remaining, "range of a share")
         haircuts.extend([amount] if layer == Layer.GAINS_HAIRCUT else [])
         return amount
@@ -1747,7 +2193,7 @@ def gap_resolve_default(path: Any) -> Any:
     stand_ins = (
         StandIn(margin.standing, ORDERED.grounds, lambda _: standing),
         StandIn(waterfall.bear, "invariants.bear, waterfall.deficit-is-borne-to-the-last-atom", lambda _: bore),
-        StandIn(waterfall.market_weights, OPAQUE, lambda _: lambda *__: []),
+        weights_found(world),
     )
     receipt = world.apply(world.action(ev.ResolveDefault, account="A"), *stand_ins)
     if receipt.reason is None:
@@ -1776,15 +2222,9 @@ def gap_settle_position(path: Any) -> Any:
         found.append(ordered_standing(path))
         return found[-1]
 
-    def unborne(loss: Any, deficit_: Any, _: Any) -> Any:
-        part = up_to(path, "uncollectable", loss, "range of a part")
-        given(path, part <= deficit_, "range of a part")
-        return part
-
     stand_ins = (
         StandIn(margin.standing, ORDERED.grounds, lambda _: standing), layers_drawn(world),
-        StandIn(settlement.uncollectable, "settlement.uncollectable-within-loss-and-deficit", lambda _: unborne),
-        StandIn(waterfall.open_losses, OPAQUE, lambda _: lambda *__: [(MARKET, path.fresh("loss", 1))]),
+        part_uncollectable(path), losses_found(world),
     )  # fmt: skip
     receipt = world.apply(ev.SettlePosition("A", MARKET), *stand_ins)
     if receipt.reason is None:
@@ -1849,9 +2289,7 @@ def gap_price(path: Any) -> Any:
     """An account of either side; all lots of the losing side are open interest."""
     world = moved_market(path, OPEN)
     moved, before = moved_feed(world), world.state.marks[MARKET].price
-    accrued = StandIn(
-        oracle.accrued_index, "invariants.accrued_index", lambda _: lambda *__: path.fresh("index", 0, PRICE_MAX)
-    )
+    accrued = index_found(world)
     world.begin()
     with standing_in(path, accrued, mark_made(path), opaque(oracle.faded_basis, any_integer)):
         oracle.refresh_mark(world.moment(), MARKET, moved)
@@ -1888,9 +2326,7 @@ def gap_fix_settlement(path: Any) -> Any:
     """The mark becomes the settlement price."""
     world = moved_market(path, OPEN)
     before = world.state.marks[MARKET].price
-    accrued = StandIn(
-        oracle.accrued_index, "invariants.accrued_index", lambda _: lambda *__: path.fresh("index", 0, PRICE_MAX)
-    )
+    accrued = index_found(world)
     receipt = world.apply(ev.FixSettlement(MARKET), accrued)
     if receipt.reason is None:
         claim_lots_moved(world, world.state.marks[MARKET].price - before)

@@ -14,8 +14,8 @@ from clearspec.numerics import EQUITY_MAX, NOTIONAL_MAX, PRICE_MAX, SCALE, SIZE_
 from clearspec.parameters import LiquidationParameters, Tier
 from clearspec.sandbox import LISTING, MARGIN, PERCENT
 from clearspec.sandbox import MARKET as PARAMETERS
-from clearspec.state import FLAT, Budget, Market, MarketStatus, State
-from clearspec_proofs.desk import CASH, MARKET, POOL, Desk
+from clearspec.state import Budget, Market, MarketStatus, State
+from clearspec_proofs.desk import CASH, MARKET, POOL, Desk, claim_parties
 from clearspec_proofs.hints import noted, numbers, pick
 from clearspec_proofs.sound import given
 from clearspec_proofs.stand_ins import (
@@ -36,6 +36,7 @@ REQUIREMENT_MAX = 2**62
 """Notional or requirement of 64 positions (NUM-9)."""
 
 KEPT, CLOSED, REST = "kept", "closed", "above"
+IN_CAP = "range (INV-15, at a mark within the cap of its feed)"
 TABLES, FREED = "liquidation.closing-frees-the-lowest-ratio", "liquidation.closing-frees-requirement"
 
 
@@ -266,10 +267,10 @@ def reward_floor_within_budget(path: Any) -> Any:
 def health_never_falls(path: Any) -> Any:
     """The requirement freed is what ``closing-frees-requirement`` shows of any table and any moment of a ramp."""
     ratio, edge = path.atom("penalty", 0, SCALE - 1), path.atom("edge", 1, SCALE)
-    closed, held = path.atom("closed", 1), path.atom("other", 0)
+    closed, held = path.atom("closed", 1, NOTIONAL_MAX), path.atom("other", 0)
     full = path.choice("close", "full", "part") == "full"
-    kept = NOTHING if full else path.atom("kept", 1)
-    given(path, kept + closed <= NOTIONAL_MAX, "range (INV-15)")
+    kept = NOTHING if full else path.atom("kept", 1, NOTIONAL_MAX)
+    given(path, kept + closed <= NOTIONAL_MAX, IN_CAP)
     freed = freed_by(path, kept, closed, ratio + edge)
     paid = liquidation.penalty_for(closed, ratio, path.atom("worth"), kept + closed + held)
     path.claim("lemma: the penalty is at most its ratio", lambda: paid * SCALE <= closed * ratio)
@@ -343,7 +344,7 @@ def sized_step_restores(path: Any) -> Any:
     lowest = liquidation.maintenance_in_force(market, time)
     given(path, rules.penalty < lowest, "penalty-below-maintenance")
     given(path, account.notional >= size * price, "the account holds the position")
-    given(path, size * price <= NOTIONAL_MAX, "range (INV-15)")
+    given(path, size * price <= NOTIONAL_MAX, IN_CAP)
     noted(path, "lemma: a part of a lot at least", size * rules.close_factor >= 1)
     noted(path, "lemma: what is not critical is not below zero", account.maintenance * rules.critical_health >= 0)
     wanted: list[Any] = []
@@ -544,8 +545,8 @@ def holdings(state: State) -> dict[str, Any]:
 @theorem(
     "nobody-gains-jointly",
     "What a liquidation takes from the account goes to the liquidator and to insurance, so that both together gain at "
-    "most what insurance adds to the reward, within its budget; the reward is a part of the penalty; insurance does not fall below zero, an account worth "
-    "something stays so, and no other balance changes.",
+    "most what insurance adds to the reward, within its budget; the reward is a part of the penalty; insurance does "
+    "not fall below zero, an account worth something stays so, and no other balance changes.",
     "LIQ-4",
     "LIQ-5",
     "LIQ-6",
@@ -740,16 +741,6 @@ def paying(paid: dict[str, Any]) -> StandIn:
         return stand_in
 
     return StandIn(liquidation.pay_penalty, "liquidation.nobody-gains-jointly", of)
-
-
-def claim_parties(path: Any, ctx: ev.Context, market: str, *parties: str) -> None:
-    """Two different accounts of the pool of a market, of which neither holds a claim there."""
-    state = ctx.state
-    pools = [state.accounts[account].pool for account in parties]
-    path.claim("two accounts", lambda: len(set(parties)) == 2)
-    path.claim("of the market's pool", lambda: {*pools, state.markets[market].listing.pool} == {POOL})
-    for position in (state.positions.get((account, market), FLAT) for account in parties):
-        path.claim("no claim", lambda position=position: position.size != 0 or position.cost == 0)
 
 
 def _novated(path: Any) -> Function:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
+from operator import eq
 from typing import Any
 
 from clearspec import events as ev
@@ -38,7 +40,6 @@ from clearspec.margin import (
 )
 from clearspec.numerics import (
     AMOUNT_MAX,
-    BALANCE_MAX,
     DURATION_MAX,
     EQUITY_MAX,
     NOTIONAL_MAX,
@@ -54,8 +55,9 @@ from clearspec.numerics import (
 from clearspec.oracle import worst_price
 from clearspec.parameters import CollateralTerms, FeedParameters, MarginParameters, PoolParameters, Tier, ramped
 from clearspec.state import Account, Feed, Mark, Market, Position, Settlement
+from clearspec_proofs.sound import given
 from clearspec_proofs.stand_ins import OPAQUE, StandIn, any_integer, opaque, standing_in, with_lemmas
-from clearspec_proofs.standings import counted_at_most, remembered
+from clearspec_proofs.standings import REQUIRED, counted_at_most, remembered
 from clearspec_proofs.theorems import Strength, theorem
 from clearspec_proofs.widths import REQUIREMENT_MAX, WORTH_MAX, fits, in_128_bits, wide_standing
 from clearspec_proofs.world import CASH, MARKET, POOL, World, symbolic
@@ -144,22 +146,26 @@ def slices_charged_at_their_ratios(path: Any) -> Any:
 
 @theorem(
     "tiered-requirements-are-within-the-notional",
-    "With ratios of at most one, and maintenance at most initial in every tier, 0 <= maintenance <= initial <= "
-    "notional (up to eight tiers).",
+    "Requirements of tiers that ascend are not negative; with ratios of at most one, and maintenance at most initial "
+    "in every tier, maintenance <= initial <= notional; and a notional beyond the table needs what its end needs (up "
+    "to eight tiers).",
     "MARG-1",
     "MARG-4",
     "PARM-7",
 )
 def tiered_within_notional(path: Any) -> Any:
-    """Whatever the order of the ratios."""
-    made = Table(path, picked(path, "tiers", *range(1, TIERS_MAX + 1)), "value")
+    """Whatever the order of the ratios from one tier to the next."""
+    count, ratios = picked(path, "tiers", *range(1, TIERS_MAX + 1)), picked(path, "ratios", "ordered", "any", "beyond")
+    if ratios != "ordered":
+        return claim_bounds(path, Table(path, count, *(["value"] if ratios == "any" else [])))
+    made = Table(path, count, "value")
+    value = made.values[0]
     tiers = []
     for number, upper in enumerate(made.uppers):
         initial = SCALE - path.atom(f"one less initial {number}", 0)
         maintenance = path.atom(f"maintenance {number}", 0)
-        path.assume(lambda initial=initial, maintenance=maintenance: maintenance <= initial, "range of maintenance")
+        given(path, maintenance <= initial, "range of maintenance")
         tiers.append(Tier(upper, initial, maintenance))
-    value = made.values[0]
     for piece, number in made.parts[: made.below[0]]:
         path.claim("a part", lambda piece=piece, tier=tiers[number]: piece * tier.maintenance <= piece * tier.initial)
         path.claim("at most itself", lambda piece=piece, tier=tiers[number]: piece * tier.initial <= piece * SCALE)
@@ -167,6 +173,20 @@ def tiered_within_notional(path: Any) -> Any:
     path.claim("maintenance", lambda: 0 <= maintenance <= initial)
     path.claim("initial", lambda: initial <= value)
     return initial, maintenance
+
+
+def claim_bounds(path: Any, made: Table) -> Any:
+    """Claim that requirements are not negative, whatever the ratios, and end where the table ends."""
+    ratios = [[path.atom(f"{kind} {number}", 0) for kind in KINDS] for number in range(len(made.uppers))]
+    tiers = tuple(Tier(upper, *pair) for upper, pair in zip(made.uppers, ratios, strict=True))
+    if made.values:
+        found = tiered_requirement(made.values[0], tiers)
+        path.claim("not negative", lambda: found[0] >= 0 and found[1] >= 0)
+        return found
+    top = made.uppers[-1]
+    highest, beyond = (tiered_requirement(value, tiers) for value in (top, top + path.atom("beyond", 0)))
+    path.claim("beyond the table what its end needs", lambda: beyond == highest)
+    return beyond
 
 
 @theorem(
@@ -255,11 +275,11 @@ def requirement_is_superadditive(path: Any) -> Any:
 )
 def weight_is_a_ratio(path: Any) -> Any:
     """Bounds inside the envelope: the lower below the upper, or scaling off."""
-    value, lower = path.atom("open interest", 0, NOTIONAL_MAX), path.atom("lower", 0, AMOUNT_MAX)
+    value, lower = path.atom("open interest"), path.atom("lower", 0, AMOUNT_MAX)
     scaling = path.choice("scaling", True, False) == True  # noqa: E712
     upper = lower + path.atom("width", 1, AMOUNT_MAX) if scaling else 0
     weight = open_interest_weight(value, lower, upper)
-    more = open_interest_weight(value + path.atom("more", 0, NOTIONAL_MAX), lower, upper)
+    more = open_interest_weight(value + path.atom("more", 0), lower, upper)
     path.claim("within one", lambda: 0 <= weight <= SCALE)
     path.claim("monotone", lambda: weight <= more)
     if upper == 0 or value <= lower:
@@ -283,9 +303,9 @@ def weight_is_a_ratio(path: Any) -> Any:
 )
 def size_ratio_is_a_ratio(path: Any) -> Any:
     """A slope of 0 adds nothing."""
-    size, slope, unit = path.atom("size", 0, SIZE_MAX), path.atom("slope", 0, SCALE), path.atom("unit", 1, SIZE_MAX)
+    size, slope, unit = path.atom("size", 0), path.atom("slope", 0, SCALE), path.atom("unit", 1, SIZE_MAX)
     ratio = size_ratio(size, slope, unit)
-    larger = size + path.atom("more", 0, SIZE_MAX)
+    larger = size + path.atom("more", 0)
     path.claim("before rounding", lambda: size * slope <= larger * slope)
     path.claim("within one", lambda: 0 <= ratio <= SCALE)
     path.claim("monotone", lambda: ratio <= size_ratio(larger, slope, unit))
@@ -316,9 +336,23 @@ def any_ratio(path: Any, name: str) -> Any:
 
 
 WEIGHT, SIZE = "margin.the-open-interest-weight-is-a-ratio", "margin.the-size-ratio-is-a-ratio"
+
+
+def any_weight(path: Any, _: Any, lower: Any, upper: Any) -> Any:
+    """A weight of open interest: any ratio, where its bounds are inside the envelope."""
+    path.claim("open-interest-scale-ordered", lambda: upper == 0 or lower < upper)
+    return any_ratio(path, "weight")
+
+
+def any_size_ratio(path: Any, size: Any, slope: Any, unit: Any) -> Any:
+    """What a size adds: any ratio."""
+    path.claim("a size, a slope and a unit", lambda: size >= 0 and slope >= 0 and unit >= 1)
+    return any_ratio(path, "size ratio")
+
+
 RATIOS = (
-    StandIn(open_interest_weight, WEIGHT, lambda path: lambda *_: any_ratio(path, "weight")),
-    StandIn(size_ratio, SIZE, lambda path: lambda *_: any_ratio(path, "size ratio")),
+    StandIn(open_interest_weight, WEIGHT, lambda path: partial(any_weight, path)),
+    StandIn(size_ratio, SIZE, lambda path: partial(any_size_ratio, path)),
 )
 
 
@@ -332,7 +366,7 @@ RATIOS = (
 )
 def scaling_raises_initial(path: Any) -> Any:
     """New risk costs more, never more than all of it."""
-    tiered, size = path.atom("tiered", 0), path.atom("size", 0, SIZE_MAX)
+    tiered, size = path.atom("tiered", 0), path.atom("size", 0)
     value = tiered + path.atom("beyond", 0)
     parameters = margin_of(path)
     with standing_in(path, *RATIOS):
@@ -349,10 +383,22 @@ def rising_ratios(function: Any, grounds: str) -> StandIn:
         low = any_ratio(path, function.__name__)
         high = any_ratio(path, function.__name__)
         path.assume(lambda: low <= high, "a contract")
-        calls = iter((low, high))
-        return lambda *_: next(calls)
+        calls, asked = iter((low, high)), []
+
+        def stand_in(value: Any, *others: Any) -> Any:
+            if asked:
+                path.claim("asked for no less", lambda: value >= asked[0][0])
+                path.claim("of the same parameters", lambda: all(map(eq, others, asked[0][1])))
+            asked.append((value, others))
+            ANY_RATIO[function](path, value, *others)
+            return next(calls)
+
+        return stand_in
 
     return StandIn(function, grounds, of)
+
+
+ANY_RATIO: dict[Any, Any] = {open_interest_weight: any_weight, size_ratio: any_size_ratio}
 
 
 class Rising:
@@ -391,8 +437,8 @@ def initial_rounds_up(path: Any) -> Any:
     value, tiered, size, interest = (path.atom(name, 0) for name in ("value", "tiered", "size", "open interest"))
     limits = margin_of(path)
     ratios = (
-        remembered(open_interest_weight, WEIGHT, lambda path, *_: any_ratio(path, "weight")),
-        remembered(size_ratio, SIZE, lambda path, *_: any_ratio(path, "size ratio")),
+        remembered(open_interest_weight, WEIGHT, any_weight),
+        remembered(size_ratio, SIZE, any_size_ratio),
     )
     with standing_in(path, *ratios):
         initial = scaled_initial(value, tiered, size, interest, limits)
@@ -435,7 +481,7 @@ def scaling_is_monotone(path: Any) -> Any:
 )
 def ramp_between_its_ends(path: Any) -> Any:
     """Up or down."""
-    before, after = path.atom("before", 0), path.atom("after", 0)
+    before, after = path.atom("before"), path.atom("after")
     elapsed, sooner = path.atom("elapsed", 0), path.atom("sooner", 0)
     duration = elapsed + sooner + path.atom("left", 0)
     path.assume(lambda: duration >= 1, "range of the duration")
@@ -456,13 +502,14 @@ def ramp_between_its_ends(path: Any) -> Any:
 
 
 def tabled(path: Any) -> Any:
-    """Tiered requirements of a table: any of at most the notional, maintenance at most initial."""
+    """Tiered requirements of a table: any of at most the notional."""
 
     def call(value: Any, tiers: Any) -> Any:
-        maintenance = path.fresh("tiered maintenance", 0)
-        initial = maintenance + path.fresh("tiered above", 0)
-        path.assume(lambda: initial <= value, "a contract")
-        return initial, maintenance
+        path.claim("a notional", lambda: value >= 0)
+        found = path.fresh("tiered initial", 0), path.fresh("tiered maintenance", 0)
+        for requirement in found:
+            given(path, requirement <= value, "a contract")
+        return found
 
     return call
 
@@ -497,10 +544,22 @@ def pool_of(path: Any) -> World:
 def scaled(path: Any, market: Market) -> Market:
     """The market with an open-interest scale inside the envelope where the real functions read it.
 
-    Where they stand in by their contracts a proof holds of any scale.
+    What stands in for them claims so where it needs it.
     """
-    if path.stand_ins:
-        return market
+    return within_scale(market) if not path.stand_ins else market
+
+
+def either_scale(path: Any, market: Market) -> Market:
+    """The market with an open-interest scale inside the envelope, on or off."""
+    if path.choice("scaling", "on", "off") == "on":
+        return within_scale(market)
+    parameters = market.listing.parameters
+    parameters = replace(parameters, margin=replace(parameters.margin, open_interest_upper=0))
+    return replace(market, listing=replace(market.listing, parameters=parameters))
+
+
+def within_scale(market: Market) -> Market:
+    """The market with open-interest scaling on, its bounds in order."""
     parameters = market.listing.parameters
     upper = parameters.margin.open_interest_lower + max(1, parameters.margin.open_interest_upper)
     parameters = replace(parameters, margin=replace(parameters.margin, open_interest_upper=upper))
@@ -547,21 +606,56 @@ def requirements_come_from_the_tables(path: Any) -> Any:
 
 @theorem(
     "requirements-ordered",
-    "Of a position of any notional, 0 <= maintenance <= initial <= notional, also while a ramp runs.",
+    "Of a position of any notional and size, 0 <= maintenance <= initial, also while a ramp runs.",
     "MARG-4",
     "PARM-13",
     marks=("ramp", "no ramp"),
 )
 def requirements_ordered(path: Any) -> Any:
     """A fill never opens a position that may be liquidated in the same second."""
+    return of_a_position(path, TIERED, RAMPED, opaque(scaled_initial, any_integer))[1]
+
+
+def of_a_position(path: Any, *stand_ins: StandIn) -> Any:
+    """Notional and requirements of a position, of which maintenance is at least 0 and initial no lower."""
     market, time = market_of(path, pool_of(path))
-    value, size = path.atom("value", 0, NOTIONAL_MAX), path.atom("size", 0, SIZE_MAX)
-    interest = path.atom("open interest", 0, NOTIONAL_MAX)
-    with standing_in(path, TIERED, *RATIOS, RAMPED):
+    value, size, interest = (path.atom(name, 0) for name in ("value", "size", "open interest"))
+    market = either_scale(path, market)
+    with standing_in(path, *stand_ins):
         initial, maintenance = requirements(market, value, size, interest, time)
     path.claim("maintenance", lambda: 0 <= maintenance <= initial)
-    path.claim("initial", lambda: initial <= value)
     path.mark("ramp" if time < market.ramp_end else "no ramp")
+    return value, (initial, maintenance)
+
+
+SCALED = "margin.scaling-raises-initial-margin-up-to-the-notional"
+
+
+def scaled_within(path: Any, value: Any, tiered: Any, size: Any, _: Any, limits: MarginParameters) -> Any:
+    """The initial requirement: any from the tiered one to the notional, inside the envelope."""
+    path.claim("of a notional", lambda: 0 <= tiered <= value and size >= 0)
+    any_weight(path, 0, limits.open_interest_lower, limits.open_interest_upper)
+    found = path.fresh("scaled initial", 0)
+    given(path, found >= tiered, f"range ({SCALED})")
+    given(path, found <= value, f"range ({SCALED})")
+    return found
+
+
+SCALED_WITHIN = StandIn(scaled_initial, SCALED, lambda path: partial(scaled_within, path))
+
+
+@theorem(
+    "requirements-within-the-notional",
+    "With parameters inside the envelope neither requirement of a position is more than its notional, also while a "
+    "ramp runs.",
+    "MARG-4",
+    "PARM-13",
+    marks=("ramp", "no ramp"),
+)
+def requirements_within_notional(path: Any) -> Any:
+    """Of any notional, size and open interest."""
+    value, (initial, maintenance) = of_a_position(path, TIERED, RAMPED, SCALED_WITHIN)
+    path.claim("initial", lambda: initial <= value)
     return initial, maintenance
 
 
@@ -622,7 +716,7 @@ def stale_position_worth_no_more(path: Any) -> Any:
     """Long and short alike."""
     world, _ = holder(path)
     mark, market = world.state.marks[MARKET], world.state.markets[MARKET]
-    size, overdue = path.atom("size", -SIZE_MAX, SIZE_MAX), path.atom("overdue", 0, TIME_MAX)
+    size, overdue = path.atom("size"), path.atom("overdue", 0)
     rules = market.listing.parameters.mark
     penalty = stale_penalty(mark, market, size, mark.fresh_until + overdue)
     worst = worst_price(mark.price, overdue, rules.stale_rate, rules.stale_cap, size)
@@ -668,18 +762,15 @@ def claims_paid_by_one_factor(path: Any) -> Any:
 
 
 PARTS = "margin.a-position-counts-what-it-owes, margin.a-claim-needs-no-margin"
-REQUIREMENTS = StandIn(requirements, "margin.requirements-ordered", lambda path: lambda *_: any_requirements(path))
 
 
-def any_requirements(path: Any) -> tuple[Any, Any]:
-    """Requirements of a position: any, maintenance at most initial."""
-    maintenance = path.fresh("maintenance", 0)
-    return maintenance + path.fresh("initial above", 0), maintenance
+def age_penalty(path: Any, mark: Mark, _: Any, __: Any, time: Any) -> Any:
+    """An age penalty: not negative, of a mark that is overdue."""
+    path.claim("overdue", lambda: time >= mark.fresh_until)
+    return path.fresh("age penalty", 0)
 
 
-PENALTY = StandIn(
-    stale_penalty, "margin.a-stale-position-is-worth-no-more", lambda path: lambda *_: path.fresh("age penalty", 0)
-)
+PENALTY = StandIn(stale_penalty, "margin.a-stale-position-is-worth-no-more", lambda path: partial(age_penalty, path))
 
 
 @theorem(
@@ -700,8 +791,7 @@ def position_counts_what_it_owes(path: Any) -> Any:
     position, mark, funding = state.positions["A", MARKET], state.marks[MARKET], state.fundings[MARKET]
     path.assume(lambda: position.size != 0, "range of an open position")
     asked = abs(position.size) * mark.price, abs(position.size), state.open_interest[MARKET] * mark.price, ctx.time
-    required = remembered(requirements, REQUIREMENTS.grounds, lambda path, *_: any_requirements(path))
-    with standing_in(path, required, PENALTY):
+    with standing_in(path, REQUIRED, PENALTY):
         part = position_exposure(ctx, MARKET, position)
         needs = margin.requirements(state.markets[MARKET], *asked)
     path.claim("what it needs", lambda: (part.initial, part.maintenance) == needs)
@@ -728,7 +818,7 @@ def claim_needs_no_margin(path: Any) -> Any:
     """A claim of final settlement."""
     world, ctx = holder(path)
     state = world.state
-    cost = -path.atom("claim", 0, 2**58)
+    cost = -path.atom("claim")
     settlement = symbolic(path, Settlement, "claims", price=0, claims=path.atom("claims", 1))
     state.settlements.put(MARKET, settlement)
     part = position_exposure(ctx, MARKET, Position(0, cost, 0, 0))
@@ -807,9 +897,9 @@ def collateral_of(path: Any) -> tuple[ev.Context, PoolParameters, CollateralTerm
     terms = symbolic(path, FeedParameters, "feed.parameters", feed="ETH-feed", sources=())
     world.state.feeds.put("ETH-feed", symbolic(path, Feed, "feed", parameters=terms, markets=()))
     world.pool(collateral=("ETH",))
-    world.state.balances.put(user("ETH", POOL, "A"), path.atom("amount", 0, BALANCE_MAX))
+    world.state.balances.put(user("ETH", POOL, "A"), path.atom("amount", 0))
     pool = world.state.pools[POOL]
-    return ev.Context(world.state, path.atom("time", 0, TIME_MAX), "actor"), pool, pool.collateral[0]
+    return ev.Context(world.state, path.atom("time", 0, 2 * TIME_MAX), "actor"), pool, pool.collateral[0]
 
 
 @theorem(
@@ -896,7 +986,9 @@ def counted_profit_at_most_profit(path: Any) -> Any:
 def values_of(path: Any) -> Any:
     """Worth of holdings: each not negative, after haircut at most at index."""
 
-    def call(*_: Any) -> tuple[Any, Any]:
+    def call(ctx: ev.Context, pool: PoolParameters, terms: CollateralTerms, account: str) -> tuple[Any, Any]:
+        held = balance(ctx.state, user(terms.asset, pool.pool, account))
+        path.claim("a holding is not negative", lambda: held >= 0)
         counted = path.fresh("counted", 0)
         return counted, counted + path.fresh("haircut", 0)
 
@@ -1233,27 +1325,14 @@ def fits_scaled_initial(path: Any) -> Any:
         return scaled_initial(value, tiered, size, interest, margin_of(path))
 
 
-BOUNDED = (
-    StandIn(
-        tiered_requirement,
-        "margin.tiered-requirements-are-within-the-notional",
-        lambda path: lambda *_: (path.fresh("tiered", 0, NOTIONAL_MAX), path.fresh("maintenance", 0, NOTIONAL_MAX)),
-    ),
-    StandIn(
-        scaled_initial,
-        "margin.scaling-raises-initial-margin-up-to-the-notional",
-        lambda path: lambda *_: path.fresh("scaled", 0, NOTIONAL_MAX),
-    ),
-)
-
-
 @fits("requirements", "a notional up to 2^56 and a ramp in range", "MARG-4", "PARM-13")
 def fits_requirements(path: Any) -> Any:
     """Difference of requirements times seconds of a ramp."""
     in_128_bits(path)
     market, time = market_of(path, pool_of(path))
     value, size = path.atom("value", 0, NOTIONAL_MAX), path.atom("size", 0, SIZE_MAX)
-    with standing_in(path, *BOUNDED):
+    market = either_scale(path, market)
+    with standing_in(path, TIERED, SCALED_WITHIN):
         return requirements(market, value, size, path.atom("open interest", 0, NOTIONAL_MAX), time)
 
 
@@ -1283,8 +1362,8 @@ def fits_position_exposure(path: Any) -> Any:
     cost = path.atom("cost", -SIZE_MAX * PRICE_MAX, SIZE_MAX * PRICE_MAX)
     position = replace(state.positions["A", MARKET], cost=cost)
     path.assume(lambda: position.size != 0, "range of an open position")
-    penalty = StandIn(stale_penalty, "margin.fits-128-bits:stale_penalty", aged)
-    asked = StandIn(requirements, "margin.requirements-ordered", within_notional)
+    penalty = StandIn(stale_penalty, AGED, aged)
+    asked = StandIn(requirements, "margin.requirements-within-the-notional", within_notional)
     with standing_in(path, penalty, asked):
         part = position_exposure(ctx, MARKET, position)
     for figure in (part.unrealised, part.at_mark):
@@ -1295,6 +1374,9 @@ def fits_position_exposure(path: Any) -> Any:
 def within_notional(path: Any) -> Any:
     """Requirements of at most the notional of any position."""
     return lambda *_: tuple(path.fresh(kind, 0, SIZE_MAX * PRICE_MAX) for kind in KINDS)
+
+
+AGED = "margin.a-stale-position-is-worth-no-more, oracle.the-worst-price-is-on-the-losing-side"
 
 
 def aged(path: Any) -> Any:
@@ -1312,9 +1394,15 @@ def fits_exposure(path: Any) -> Any:
         worth = [path.fresh(name, -(2**103), 2**103) for name in ("at risk", "at mark")]
         return Exposure(*worth, *(path.fresh(name, 0, NOTIONAL_MAX) for name in ("initial", "maintenance", "notional")))
 
-    parts = StandIn(position_exposure, "margin.fits-128-bits:position_exposure", lambda path: lambda *_: part(path))
+    grounds = "margin.fits-128-bits:position_exposure, margin.requirements-within-the-notional"
+    parts = StandIn(position_exposure, grounds, lambda path: lambda *_: part(path))
     with standing_in(path, parts):
-        return exposure(ctx, account)
+        held = exposure(ctx, account)
+    for figure in (held.unrealised, held.at_mark):
+        path.claim("within 2^109", lambda figure=figure: -(2**109) <= figure <= 2**109)
+    for figure in (held.initial, held.maintenance, held.notional):
+        path.claim("within 2^62", lambda figure=figure: 0 <= figure <= REQUIREMENT_MAX)
+    return held
 
 
 @fits("index_value", "an amount up to 2^60, a price and a unit in range", "MARG-7")
@@ -1342,7 +1430,10 @@ def fits_collateral_values(path: Any) -> Any:
     ctx.state.balances.put(user("ETH", POOL, "A"), path.atom("holding", 0, AMOUNT_MAX))
     price = path.atom("price", 0, PRICE_MAX)
     with standing_in(path, StandIn(collateral_price, PRICES, lambda _: lambda *__: price)):
-        return collateral_values(ctx, pool, terms, "A")
+        found = collateral_values(ctx, pool, terms, "A")
+    for worth in found:
+        path.claim("within 2^96", lambda worth=worth: 0 <= worth <= 2**96)
+    return found
 
 
 @fits("counted_profit", "any result, a weight and a cap in range", "MARG-8")

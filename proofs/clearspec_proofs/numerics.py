@@ -57,7 +57,7 @@ from clearspec.settlement import uncollectable
 from clearspec.state import Position
 from clearspec.trading import charge_fees, filled, within_band
 from clearspec.waterfall import haircut_gains, parts_by_market, rank_score
-from clearspec_proofs.stand_ins import StandIn, opaque, standing_in
+from clearspec_proofs.stand_ins import Function, StandIn, opaque, standing_in
 from clearspec_proofs.theorems import Strength, theorem
 from clearspec_proofs.widths import (
     BASIS_SUM_MAX,
@@ -397,17 +397,25 @@ def any_parameters(path: Any) -> tuple[MarketParameters, FeedParameters]:
     return symbolic(path, MarketParameters, "market", margin=margin), feed
 
 
-POSTED = StandIn(post, "ledger.fits-128-bits:post", lambda _: lambda *__: None)
+def _posted(path: Any) -> Function:
+    def stand_in(_: Any, __: Any, ___: Any, ____: Any, amount: Any, _____: Any) -> None:
+        path.claim("an amount to post", lambda: -FUND_MAX <= amount <= FUND_MAX)
+
+    return stand_in
+
+
+POSTED = StandIn(post, "ledger.fits-128-bits:post", _posted)
 """A posting; its two sums are a theorem of their own."""
 
 POWERS = (
-    StandIn(
-        grown, "numerics.fits-128-bits:parameters.grown", lambda path: lambda *_: path.fresh("grown", 0, RATIO_MAX)
-    ),
-    StandIn(shrunk, "numerics.fits-128-bits:parameters.shrunk", lambda path: lambda *_: path.fresh("shrunk", 0, SCALE)),
+    StandIn(grown, "parameters.grown-compounds", lambda path: lambda *_: path.fresh("grown", 0, RATIO_MAX)),
+    StandIn(shrunk, "parameters.shrunk-compounds", lambda path: lambda *_: path.fresh("shrunk", 0, SCALE)),
     opaque(parameters._violations, lambda *_: ()),
 )
-"""The powers of PARM-6 as any value in their range; which inequality fails does not matter here."""
+"""The powers of PARM-6 as any value in their range, each with a theorem of its own about its width.
+
+Which inequality fails does not matter here.
+"""
 
 
 @fits("mul_floor", "amounts up to 2^96, the worth of collateral, and ratios up to one", "NUM-3")

@@ -280,7 +280,7 @@ def step_has_one_anchor(path: Any) -> Any:
     parameters, time = feed_of(path), path.atom("time", 0, TIME_MAX)
     index, anchor = path.atom("index", 0, PRICE_MAX), path.atom("anchor", 1, PRICE_MAX)
     cap = parameters.max_price
-    path.assume(lambda: index <= cap and anchor <= cap, "INV-9")
+    path.assume(lambda: index <= cap and anchor <= cap, "INV-9, INV-16")
     feed = Feed(
         parameters, (), index, path.atom("index time", 0, TIME_MAX), anchor, path.atom("anchor time", 0, TIME_MAX)
     )
@@ -324,6 +324,19 @@ def mark_within_band(path: Any) -> Any:
     if -width <= basis <= width and 1 <= index + basis <= cap:
         path.claim("index and basis", lambda: price == index + basis)
         path.mark("inside")
+    return price
+
+
+@theorem(
+    "a-mark-is-a-price",
+    "Whatever the index and the smoothed basis, the mark lies within 1 .. cap.",
+    "ORCL-5",
+)
+def mark_is_a_price(path: Any) -> Any:
+    """Also of an index beyond the cap, or of none."""
+    parameters, cap = symbolic(path, MarkParameters, "mark"), path.atom("cap", 1)
+    price = mark_price(path.atom("index"), path.atom("basis sum"), parameters, cap)
+    path.claim("a price", lambda: 1 <= price <= cap)
     return price
 
 

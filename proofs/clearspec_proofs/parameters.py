@@ -48,6 +48,7 @@ from clearspec.sandbox import ETH, ETH_FEED, FEED, LISTING, PERCENT, POOL
 from clearspec.sandbox import MARKET as PARAMETERS
 from clearspec_proofs.desk import MARKET, SECOND_MARKET, Desk
 from clearspec_proofs.hints import numbers, pick
+from clearspec_proofs.liquidation import IN_CAP
 from clearspec_proofs.sound import given
 from clearspec_proofs.stand_ins import NOTHING_FOUND, Function, StandIn, any_integer, opaque, standing_in
 from clearspec_proofs.standings import any_exposure
@@ -147,7 +148,8 @@ def step_moves_one_band(path: Any) -> Any:
 @theorem(
     "index-stays-within-compounded-steps",
     "If after some steps the index is at most the growth of an anchor and at least what remains of it, it is so after "
-    "one step more, with one step more of each.",
+    "one step more, with one step more of each, where the band of the index is an atom or more and the growth is below "
+    "its limit of 2^33.",
     "ORCL-3",
     "PARM-6",
     "PARM-8",
@@ -164,11 +166,12 @@ def index_stays_within_compounded_steps(path: Any) -> Any:
     else:
         factor, before = SCALE - band, path.atom("remains", 0, SCALE)
         now, sign = mul_floor(before, factor), -1
-    given(path, sign * (index * factor - after * SCALE) >= 0, "parameters.step-moves-one-band")
+    bounded_step(path, band, index, after, "above" if way == "up" else "below")
     given(path, sign * (anchor * before - index * SCALE) >= 0, "so far")
     path.claim("lemma: a step more", lambda: sign * (anchor * before - index * SCALE) * factor >= 0)
     path.claim("lemma: rounded to the safe side", lambda: sign * anchor * (now * SCALE - before * factor) >= 0)
     path.claim("one step more", lambda: sign * (anchor * now - after * SCALE) >= 0)
+    wide_band(path, band, index)
     return now
 
 
@@ -201,13 +204,31 @@ def window_funding_is_covered(path: Any) -> Any:
     exact = rules.cap * (rules.max_gap + seconds)
     path.claim("lemma: the ratio rounds up", lambda: (ratio * rules.period - exact) * price >= 0)
     path.claim("covered", lambda: (rise - 1) * SCALE < ratio * price)
+    path.claim("not negative", lambda: ratio >= 0)
     return ratio
 
 
 # The price gap
 
 MARK, REQUIRED = "parameters.mark-stays-within-its-band", "liquidation.closing-frees-requirement"
-GAP_STEPS = "parameters.index-stays-within-compounded-steps"
+GAP_STEPS, ONE_STEP = "parameters.index-stays-within-compounded-steps", "parameters.step-moves-one-band"
+FALLS_AND_RISES = "parameters.index-falls-and-rises-alike"
+WIDE_BAND = "range (the band of every index is an atom or more)"
+
+
+def bounded_step(path: Any, band: Any, anchor: Any, index: Any, *ways: str) -> None:
+    """An index that the oracle moves from an anchor is within one band of it, by ``step-moves-one-band``.
+
+    What that supposes of the anchor is supposed at the end of a theorem, by ``wide_band``: nothing but it needs that.
+    """
+    facts = {"above": anchor * (SCALE + band) - index * SCALE, "below": index * SCALE - anchor * (SCALE - band)}
+    for way in ways:
+        given(path, facts[way] >= 0, ONE_STEP)
+
+
+def wide_band(path: Any, band: Any, anchor: Any) -> None:
+    """Suppose that the band of an anchor is an atom or more."""
+    given(path, anchor * band >= SCALE, WIDE_BAND)
 
 
 def admitted(*names: str) -> StandIn:
@@ -256,6 +277,19 @@ class Gap:
         return self.market.liquidation.penalty
 
 
+def asked_once(function: Any, grounds: str, value: Any, *expected: Any) -> StandIn:
+    """A function of which the envelope asks one value alone: this one, of these arguments."""
+
+    def of(path: Any) -> Function:
+        def stand_in(*arguments: Any) -> Any:
+            path.claim("the same is asked", lambda: arguments == expected)
+            return value
+
+        return stand_in
+
+    return StandIn(function, grounds, of)
+
+
 def any_gap(path: Any, name: str) -> Gap:
     """Any parameters that satisfy an inequality of the price gap, over any number of steps."""
     ratios = {name: path.atom(name, 0, SCALE - 1) for name in ("band", "basis", "penalty")}
@@ -263,14 +297,18 @@ def any_gap(path: Any, name: str) -> Gap:
     lowest = path.atom("maintenance", 1, SCALE)
     bounds = {"grown": (SCALE, RATIO_MAX), "shrunk": (0, SCALE), "funding_in_gap": (0, None)}
     made = {name: path.atom(name, low, high) for name, (low, high) in bounds.items()}
+    steps, compounds = market.margin.gap_steps + 1, "parameters.{}-compounds, " + GAP_STEPS
     stand_ins = [
-        StandIn(getattr(parameters, name), grounds, lambda _, value=made[name]: lambda *__: value)
-        for name, grounds in (("grown", GAP_STEPS), ("shrunk", GAP_STEPS), ("funding_in_gap", WINDOW))
+        asked_once(parameters.grown, compounds.format("grown"), made["grown"], feed.band, steps),
+        asked_once(parameters.shrunk, compounds.format("shrunk"), made["shrunk"], feed.band, steps),
+        asked_once(
+            parameters.funding_in_gap, WINDOW, made["funding_in_gap"], market.funding, steps * feed.step_interval
+        ),
     ]
     with standing_in(path, admitted(name), *stand_ins):
         found = list(parameters.gap_violations(market, feed, lowest))
         path.assume(lambda: not violated(found, name), name)
-        steps = market.margin.gap_steps + 1
+        path.claim("growth is below its limit", lambda: name != "gap-up" or made["grown"] < RATIO_MAX)
         growth, remains = parameters.grown(feed.band, steps), parameters.shrunk(feed.band, steps)
         funding = parameters.funding_in_gap(market.funding, steps * feed.step_interval)
     return Gap(feed, market, lowest, growth, remains, funding)
@@ -297,6 +335,8 @@ def window(path: Any, gap: Gap) -> tuple[Any, ...]:
     """Anchor, index and mark at first, index and mark at the end, lots, and what is owed, needed and paid for them."""
     names = ("anchor", "index at first", "mark at first", "index", "mark", "lots")
     anchor, index0, mark0, index, mark, lots = (path.atom(name, 1) for name in names)
+    given(path, lots * mark0 <= NOTIONAL_MAX, IN_CAP)
+    path.claim("a notional up to 2^56", lambda: 1 <= lots * mark0 <= NOTIONAL_MAX)
     funding, requirement, paid = path.atom("funding"), path.atom("requirement", 0), path.atom("paid", 0)
     given(path, requirement * SCALE >= lots * mark0 * gap.lowest, REQUIRED)
     given(path, paid * SCALE <= lots * mark * gap.penalty, "liquidation.penalty-bounded")
@@ -305,9 +345,9 @@ def window(path: Any, gap: Gap) -> tuple[Any, ...]:
 
 @theorem(
     "short-at-maintenance-pays-its-penalty",
-    "A short that had its maintenance requirement when the window of the price gap began is worth its penalty, less an "
-    "atom a lot of funding carried from before, after every step of the window: with basis, penalty and funding all "
-    "against it, no bad debt comes of it.",
+    "A short that had its maintenance requirement when the window of the price gap began is worth its penalty, less "
+    "an atom a lot of funding carried from before, after every step of the window: with basis, penalty and funding "
+    "all against it, no bad debt comes of it, where the band of every index of the window is an atom or more.",
     "PARM-8",
     marks=("any",),
 )
@@ -319,12 +359,13 @@ def short_pays_its_penalty(path: Any) -> Any:
     gap = any_gap(path, "gap-up")
     path.mark("any")
     anchor, index0, mark0, index, mark, lots, funding, equity, paid = window(path, gap)
-    wide, narrow, below = SCALE + gap.basis, SCALE - gap.basis, SCALE - gap.band
-    given(path, index0 * SCALE >= anchor * below, "parameters.step-moves-one-band")
+    highest, wide, narrow, below = path.atom("highest", 1), SCALE + gap.basis, SCALE - gap.basis, SCALE - gap.band
+    bounded_step(path, gap.band, anchor, index0, "below")
     given(path, mark0 * SCALE >= index0 * narrow, MARK)
     given(path, index * SCALE <= anchor * gap.growth, GAP_STEPS)
+    given(path, highest * SCALE <= anchor * gap.growth, GAP_STEPS)
     given(path, mark * SCALE <= index * wide, MARK)
-    given(path, (funding - lots) * SCALE <= lots * gap.funding * index, WINDOW)
+    given(path, (funding - lots) * SCALE <= lots * gap.funding * highest, WINDOW)
     charge, held = SCALE + gap.penalty, SCALE + gap.lowest
     cost, cover = mul_ceil(charge, wide), mul_floor(held, narrow)
     rise, above = mul_ceil(gap.growth, cost + gap.funding), mul_floor(cover, below)
@@ -333,9 +374,10 @@ def short_pays_its_penalty(path: Any) -> Any:
         the_last_mark=(index * wide - mark * SCALE) * charge,
         its_cost=(cost * SCALE - charge * wide) * index,
         mark_and_penalty=index * cost - charge * mark,
-        the_last_index=(anchor * gap.growth - index * SCALE) * (cost + gap.funding),
+        the_last_index=(anchor * gap.growth - index * SCALE) * cost,
+        the_highest_index=(anchor * gap.growth - highest * SCALE) * gap.funding,
         its_rise=(rise * SCALE - gap.growth * (cost + gap.funding)) * anchor,
-        all_costs=anchor * rise - index * (cost + gap.funding),
+        all_costs=anchor * rise - index * cost - highest * gap.funding,
         inside_the_gap=(above - rise) * anchor,
         what_is_held=held * narrow,
         what_covers=cover,
@@ -345,11 +387,12 @@ def short_pays_its_penalty(path: Any) -> Any:
         the_first_mark=(mark0 * SCALE - index0 * narrow) * held,
         its_margin=(held * narrow - cover * SCALE) * index0,
         from_the_index=held * mark0 - cover * index0,
-        a_lot=held * mark0 - charge * mark - gap.funding * index,
-        all_lots=lots * (held * mark0 - charge * mark - gap.funding * index),
+        a_lot=held * mark0 - charge * mark - gap.funding * highest,
+        all_lots=lots * (held * mark0 - charge * mark - gap.funding * highest),
     )
     worth = equity - lots * (mark - mark0) - funding
     path.claim("worth its penalty", lambda: worth + lots >= paid)
+    wide_band(path, gap.band, anchor)
     return worth
 
 
@@ -357,7 +400,7 @@ def short_pays_its_penalty(path: Any) -> Any:
     "long-at-maintenance-pays-its-penalty",
     "A long that had its maintenance requirement when the window of the price gap began is worth its penalty, less an "
     "atom a lot of funding carried from before, after every step of the window, where funding is charged on an index "
-    "within a band of the anchor: no bad debt comes of it.",
+    "within a band of the anchor, and the band of every index is an atom or more: no bad debt comes of it.",
     "PARM-8",
     marks=("any",),
 )
@@ -371,11 +414,11 @@ def long_pays_its_penalty(path: Any) -> Any:
     anchor, index0, mark0, index, mark, lots, funding, equity, paid = window(path, gap)
     charged = path.atom("index charged", 1)
     wide, narrow, above = SCALE + gap.basis, SCALE - gap.basis, SCALE + gap.band
-    given(path, index0 * SCALE <= anchor * above, "parameters.step-moves-one-band")
+    bounded_step(path, gap.band, anchor, index0, "above")
     given(path, mark0 * SCALE <= index0 * wide, MARK)
     given(path, index * SCALE >= anchor * gap.remains, GAP_STEPS)
     given(path, mark * SCALE >= index * narrow, MARK)
-    given(path, charged * SCALE <= anchor * above, "parameters.step-moves-one-band")
+    bounded_step(path, gap.band, anchor, charged, "above")
     given(path, (funding - lots) * SCALE <= lots * gap.funding * charged, WINDOW)
     keeps, borrowed = SCALE - gap.penalty, SCALE - gap.lowest
     debt, left = mul_ceil(borrowed, wide), mul_floor(gap.remains, keeps)
@@ -404,6 +447,7 @@ def long_pays_its_penalty(path: Any) -> Any:
     )
     worth = equity - lots * (mark0 - mark) - funding
     path.claim("worth its penalty", lambda: worth + lots >= paid)
+    wide_band(path, gap.band, anchor)
     return worth
 
 
@@ -424,7 +468,7 @@ def mark_stays_within_its_band(path: Any) -> Any:
     return mark
 
 
-HOLDER = "A"
+HOLDER, PARTS = "A", "margin.a-position-counts-what-it-owes, margin.a-claim-needs-no-margin"
 
 
 class Moments:
@@ -438,7 +482,7 @@ class Moments:
             self.desk.hold(HOLDER, path.atom(f"lots in {market}", 1, 10**6), market)
         self.parts = {market: [any_exposure(path, f"{market} {moment}") for moment in "01"] for market in self.marks}
         self.stand_ins = (
-            StandIn(margin.position_exposure, "opaque", lambda _: lambda __, market, ___: self.parts[market][self.now]),
+            StandIn(margin.position_exposure, PARTS, lambda _: lambda __, market, ___: self.parts[market][self.now]),
             opaque(margin.counted_profit, any_integer),
         )
 
@@ -485,7 +529,7 @@ def positions_add_up(path: Any) -> Any:
 @theorem(
     "haircut-covers-its-window",
     "What counted as margin of a collateral asset when the window of a market's gap began is still fetched by a "
-    "conversion at its discount after every step of that window.",
+    "conversion at its discount after every step of that window, where the band of every index is an atom or more.",
     "PARM-12",
     "COLL-8",
     marks=("any",),
@@ -498,7 +542,7 @@ def haircut_covers_its_window(path: Any) -> Any:
     ratios = {name: path.atom(name, 0, SCALE - 1) for name in ("band", "discount")}
     terms = replace(ETH, haircut=path.atom("haircut", 0, SCALE), discount=ratios["discount"])
     feed, remains = replace(ETH_FEED, band=ratios["band"]), path.atom("shrunk", 0, SCALE)
-    shrinks = StandIn(parameters.shrunk, GAP_STEPS, lambda _: lambda *__: remains)
+    shrinks = asked_once(parameters.shrunk, f"parameters.shrunk-compounds, {GAP_STEPS}", remains, feed.band, 3)
     name = f"haircut-covers-gap {terms.asset}"
     with standing_in(path, admitted(name), shrinks):
         path.assume(lambda: not violated(parameters.haircut_violations(terms, feed, 1, 1), name), name)
@@ -506,7 +550,7 @@ def haircut_covers_its_window(path: Any) -> Any:
     path.mark("any")
     anchor, index0, index = (path.atom(name, 1) for name in ("anchor", "index at first", "index"))
     counted, fetched = SCALE - terms.haircut, SCALE - terms.discount
-    given(path, index0 * SCALE <= anchor * (SCALE + feed.band), "parameters.step-moves-one-band")
+    bounded_step(path, feed.band, anchor, index0, "above")
     given(path, index * SCALE >= anchor * left, GAP_STEPS)
     covered, least = mul_floor(left, fetched), mul_ceil(counted, SCALE + feed.band)
     chained(
@@ -520,6 +564,7 @@ def haircut_covers_its_window(path: Any) -> Any:
         of_the_first=anchor * least - index0 * counted,
     )
     path.claim("still fetched", lambda: index * fetched >= index0 * counted)
+    wide_band(path, feed.band, anchor)
     return left
 
 
@@ -541,7 +586,8 @@ def covered_in_numbers(path: Any, band: int, discount: int, steps: int, interval
 
 @theorem(
     "index-falls-and-rises-alike",
-    "If after some steps the index times what remains of one is at most the anchor, it is so after one step more.",
+    "If after some steps the index times what remains of one is at most the anchor, it is so after one step more, "
+    "where the band of the index is an atom or more.",
     "ORCL-3",
     "PARM-14",
 )
@@ -551,7 +597,7 @@ def index_falls_and_rises_alike(path: Any) -> Any:
     index, after = path.atom("index", 1, PRICE_MAX), path.atom("index after", 1, PRICE_MAX)
     before = path.atom("remains", 0, SCALE)
     now, up, down = mul_floor(before, SCALE - band), SCALE + band, SCALE - band
-    given(path, after * SCALE <= index * up, "parameters.step-moves-one-band")
+    bounded_step(path, band, index, after, "above")
     given(path, index * before <= anchor * SCALE, "so far")
     chained(
         path,
@@ -564,6 +610,7 @@ def index_falls_and_rises_alike(path: Any) -> Any:
         of_the_anchor=(anchor * SCALE - index * before) * SCALE,
     )
     path.claim("one step more", lambda: after * now <= anchor * SCALE)
+    wide_band(path, band, index)
     return now
 
 
@@ -589,7 +636,7 @@ def newcomer(path: Any) -> Newcomer:
     feed, market = with_gap(1, band, basis, 0)
     market = replace(market, margin=replace(market.margin, tiers=(tier,)))
     remains = path.atom("shrunk", 0, SCALE)
-    shrinks = StandIn(parameters.shrunk, GAP_STEPS, lambda _: lambda *__: remains)
+    shrinks = asked_once(parameters.shrunk, f"parameters.shrunk-compounds, {GAP_STEPS}", remains, band, 7)
     name = "haircut-within-initial"
     with standing_in(path, admitted(name), shrinks):
         path.assume(lambda: not violated(parameters.gains_haircut_violations(market, feed), name), name)
@@ -617,7 +664,7 @@ def survives_in_numbers(path: Any, band: int, basis: int, interval: int, sign: i
 @theorem(
     "short-newcomer-survives-a-gains-haircut",
     "A short opened with its initial margin after the variation-margin mark keeps equity through a gains haircut of "
-    "all that the mark has fallen since.",
+    "all that the mark has fallen since, where the band of every index is an atom or more.",
     "PARM-14",
     "FALL-9",
     marks=("any",),
@@ -631,7 +678,7 @@ def short_newcomer_survives(path: Any) -> Any:
     path.mark("any")
     anchor, index0, marked, index, entry = (path.atom(n, 1) for n in ("anchor", "index 0", "mark 0", "index", "entry"))
     wide, held, up, narrow, _, _ = case.factors()
-    given(path, index0 * SCALE <= anchor * up, "parameters.step-moves-one-band")
+    bounded_step(path, case.band, anchor, index0, "above")
     given(path, marked * SCALE <= index0 * wide, MARK)
     given(path, index * SCALE >= anchor * case.remains, GAP_STEPS)
     given(path, entry * SCALE >= index * narrow, MARK)
@@ -651,13 +698,14 @@ def short_newcomer_survives(path: Any) -> Any:
         at_least_covered=entry * held - anchor * covered,
     )
     path.claim("equity is left", lambda: entry * held >= marked * SCALE)
+    wide_band(path, case.band, anchor)
     return covered
 
 
 @theorem(
     "long-newcomer-survives-a-gains-haircut",
     "A long opened with its initial margin after the variation-margin mark keeps equity through a gains haircut of all "
-    "that the mark has risen since.",
+    "that the mark has risen since, where the band of every index is an atom or more.",
     "PARM-14",
     "FALL-9",
     marks=("any",),
@@ -671,9 +719,9 @@ def long_newcomer_survives(path: Any) -> Any:
     path.mark("any")
     anchor, index0, marked, index, entry = (path.atom(n, 1) for n in ("anchor", "index 0", "mark 0", "index", "entry"))
     wide, held, up, narrow, owed, down = case.factors()
-    given(path, index0 * SCALE >= anchor * down, "parameters.step-moves-one-band")
+    bounded_step(path, case.band, anchor, index0, "below")
     given(path, marked * SCALE >= index0 * narrow, MARK)
-    given(path, index * case.remains <= anchor * SCALE, "parameters.index-falls-and-rises-alike")
+    given(path, index * case.remains <= anchor * SCALE, FALLS_AND_RISES)
     given(path, entry * SCALE <= index * wide, MARK)
     moved, kept = mul_ceil(up, wide), mul_floor(case.remains, narrow)
     covered = mul_floor(kept, held)
@@ -707,6 +755,7 @@ def long_newcomer_survives(path: Any) -> Any:
         the_entry=(index * wide - entry * SCALE) * owed,
     )
     path.claim("equity is left", lambda: entry * owed <= marked * SCALE)
+    wide_band(path, case.band, anchor)
     return covered
 
 

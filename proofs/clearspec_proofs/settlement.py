@@ -12,9 +12,9 @@ from clearspec.ledger import Kind, clearing, house, post, user
 from clearspec.numerics import LOSS_MAX, PRICE_MAX, SIZE_MAX, cumulative_share, div_floor
 from clearspec.parameters import Layer
 from clearspec.state import MarketStatus, Position, Settlement
-from clearspec_proofs.desk import CASH, MARKET, POOL, Desk
+from clearspec_proofs.desk import CASH, MARKET, POOL, SECOND_MARKET, Desk
 from clearspec_proofs.sound import given
-from clearspec_proofs.stand_ins import Function, StandIn, any_standing, opaque, standing_in
+from clearspec_proofs.stand_ins import Function, StandIn, any_standing, standing_in
 from clearspec_proofs.theorems import Strength, theorem
 
 HOLDER = "A"
@@ -96,8 +96,7 @@ def claim_counts_no_more_than_it_is_paid(path: Any) -> Any:
 )
 def uncollectable_within_loss_and_deficit(path: Any) -> Any:
     """The deficit falls by what was missing of the first loss; by induction any number of losses."""
-    first, second = path.atom("first", 0, LOSS_MAX), path.atom("second", 0, LOSS_MAX)
-    others, deficit = path.atom("others", 0, 62 * LOSS_MAX), path.atom("deficit", 0, 2**62)
+    first, second, others, deficit = (path.atom(name, 0) for name in ("first", "second", "others", "deficit"))
     total = first + second + others
     missing = settlement.uncollectable(first, deficit, total)
     path.claim("not negative", lambda: missing >= 0)
@@ -180,6 +179,7 @@ def _drawn(path: Any) -> Function:
 
 def _uncollectable(path: Any) -> Function:
     def stand_in(loss: Any, deficit: Any, losses: Any) -> Any:
+        path.claim("a loss among all losses, and a deficit", lambda: 0 <= loss <= losses and deficit >= 0)
         missing = path.fresh("missing", 0)
         given(path, missing <= loss, "range (settlement.uncollectable-within-loss-and-deficit)")
         return missing
@@ -203,13 +203,26 @@ WRITTEN = StandIn(settlement.put_position, "itself, without the account's list o
 DRAWN = StandIn(settlement.draw_layers, "settlement.funds-pay-at-most-what-is-missing", _drawn)
 
 
+def _held(path: Any) -> Function:
+    return lambda *_: any_standing(path, "standing")._replace(collateral=path.fresh("collateral", 0))
+
+
+def _losses(path: Any) -> Function:
+    def stand_in(*_: Any) -> list[tuple[str, Any]]:
+        others = [(SECOND_MARKET, path.fresh("other losses", 0))]
+        shown = path.choice("a loss at mark", True, False) == True  # noqa: E712
+        return [(MARKET, path.fresh("loss at mark", 1, LOSS_MAX)), *others] if shown else others
+
+    return stand_in
+
+
 SETTLING = (
-    opaque(margin.standing, any_standing),
-    opaque(settlement.open_losses, lambda path, name: [(MARKET, path.fresh(name, 1, LOSS_MAX))]),
-    StandIn(settlement.finish_collection, "settlement.collection-ends-in-order", lambda _: lambda *__: None),
+    StandIn(margin.standing, "margin.two-equities", _held),
+    StandIn(settlement.open_losses, "waterfall.weights-are-losses", _losses),
     UNCOLLECTABLE,
     WRITTEN,
 )
+"""Any standing, of which collateral is not negative; any losses, those in other markets as one."""
 
 
 def owing(desk: Desk) -> Any:
@@ -223,13 +236,14 @@ def owing(desk: Desk) -> Any:
 @theorem(
     "settling-a-position-conserves",
     "Settling a position leaves the sum of INV-7 as it is: its result at the settlement price becomes a claim, whole, "
-    "or is collected or noted as shortfall, to the last atom; its lots leave open interest for the residual; the "
-    "account's worth changes only by what it could not bear, and a gain moves no money.",
+    "or is collected or noted as shortfall, to the last atom, of which with the last position a part may be named as "
+    "uncovered loss; its lots leave open interest for the residual; the account's worth changes only by what it could "
+    "not bear, and a gain moves no money but that naming.",
     "SETTLE-4",
     "SETTLE-5",
     "INV-7",
     strength=Strength.ONE_STEP,
-    marks=("gain", "loss"),
+    marks=("gain", "loss", "named"),
 )
 def settling_a_position_conserves(path: Any) -> Any:
     """Of any position, at any settlement price; the account may hold anything else."""
@@ -239,7 +253,8 @@ def settling_a_position_conserves(path: Any) -> Any:
     desk.indices()
     lots = path.atom("lots", 1, SIZE_MAX)
     desk.hold(HOLDER, lots if path.choice("side", "long", "short") == "long" else -lots)
-    before, state = desk.state.settlements[MARKET], desk.state
+    before, state, uncovered = desk.state.settlements[MARKET], desk.state, house(CASH, POOL, Kind.UNCOVERED_LOSS)
+    named = desk.held(*uncovered)
     total, worth, interest = owing(desk), desk.worth(HOLDER), state.open_interest[MARKET]
     longs = max(0, state.positions[HOLDER, MARKET].size)
     with standing_in(path, DRAWN, *SETTLING):
@@ -248,6 +263,8 @@ def settling_a_position_conserves(path: Any) -> Any:
         except Rejected as rejected:
             return rejected.reason
     after, amounts = state.settlements[MARKET], outcome.amounts
+    named -= desk.held(*uncovered)
+    claim_named(path, named, after)
     path.claim("INV-7", lambda: owing(desk) == total)
     path.claim("open interest", lambda: interest - state.open_interest[MARKET] == longs)
     path.claim("flat", lambda: state.positions[HOLDER, MARKET].size == 0)
@@ -257,7 +274,7 @@ def settling_a_position_conserves(path: Any) -> Any:
         path.claim("and moves no worth", lambda: desk.worth(HOLDER) == worth)
     else:
         path.mark("loss")
-        missing = after.shortfall - before.shortfall + amounts["funds"]
+        missing = after.shortfall + named - before.shortfall + amounts["funds"]
         path.claim(
             "a loss is collected or missing",
             lambda: amounts["collected"] + missing == amounts["loss"] + amounts["funds"],
@@ -265,6 +282,14 @@ def settling_a_position_conserves(path: Any) -> Any:
         path.claim("missing at most the loss", lambda: 0 <= missing <= amounts["loss"])
         path.claim("only what is missing is forgiven", lambda: desk.worth(HOLDER) - worth == missing)
     return amounts
+
+
+def claim_named(path: Any, named: Any, after: Settlement) -> None:
+    """Claim that uncovered loss is named with the last position alone, and none is taken back."""
+    if named >= 1:
+        path.mark("named")
+        path.claim("named with the last position", lambda: after.collected and after.residual == 0)
+    path.claim("none is unnamed", lambda: named >= 0)
 
 
 # The second phase

@@ -20,7 +20,7 @@ from typing import Any
 
 from clearspec import invariants as inv
 from clearspec.ledger import Kind, clearing
-from clearspec.numerics import INDEX_MAX, NOTIONAL_MAX, PRICE_MAX, SCALE, SIZE_MAX
+from clearspec.numerics import INDEX_MAX, NOTIONAL_MAX, PRICE_MAX, SCALE, SIZE_MAX, SOURCES_MAX
 from clearspec.parameters import FUND_LAYERS, FeedParameters, Layer
 from clearspec.state import Budget, Feed, Funding, Mark, MarketStatus, Position, Post, Settlement
 from clearspec_proofs.claims import CLAIM_REST, RESTS, envelope, tables_of, view
@@ -176,8 +176,11 @@ class SoundWorld(World):
     def feed(self, feed: str = FEED, sources: tuple[str, ...] = ("actor",), markets: tuple[str, ...] = ()) -> None:
         """An oracle feed with any price up to its cap, and a post of each source."""
         path = self.path
-        parameters = symbolic(path, FeedParameters, f"{feed}.parameters", feed=feed, sources=sources)
-        record = symbolic(path, Feed, feed, parameters=parameters, markets=markets)
+        quorum = path.atom(f"{feed}.parameters.quorum", 1, SOURCES_MAX, "range (envelope)")
+        parameters = symbolic(path, FeedParameters, f"{feed}.parameters", feed=feed, sources=sources, quorum=quorum)
+        most = parameters.max_price if isinstance(parameters.max_price, int) else PRICE_MAX
+        prices = {name: path.atom(f"{feed}.{name}", 0, most) for name in ("index", "anchor")}
+        record = symbolic(path, Feed, feed, parameters=parameters, markets=markets, **prices)
         self.said(record.index <= parameters.max_price, "INV-9")
         self.said(record.anchor <= parameters.max_price, "INV-16")
         self.state.feeds.put(feed, record)
@@ -210,6 +213,8 @@ class SoundWorld(World):
         """What a market has beside its listing."""
         state, name = self.state, f"{market}.open_interest"
         state.open_interest.put(market, self.path.atom(name) if self.is_free("INV-6") else 0)
+        if market in self.bare:
+            state.open_interest.put(market, unknown(name, 0))
         self.prices(market)
         self.rest(market)
         state.budgets.put(market, symbolic(self.path, Budget, f"{market}.budget"))
@@ -345,8 +350,10 @@ class SoundWorld(World):
         path, name = self.path, f"{account}.{market}"
         size = cost = 0
         if kind in (LONG, SHORT):
-            size = path.atom(f"{name}.size", 1) if kind == LONG else path.atom(f"{name}.size", None, -1)
-            cost = path.atom(f"{name}.cost")
+            most = None if self.is_free("INV-9") else SIZE_MAX
+            bounds = (1, most) if kind == LONG else (most and -most, -1)
+            size = path.atom(f"{name}.size", *bounds)
+            cost = self.cost(f"{name}.cost", size)
             self.said(abs(size) <= SIZE_MAX, "INV-9")
             self.said(self.state.marks[market].price >= 1, "INV-17")
         elif kind == CLAIM:
@@ -357,6 +364,22 @@ class SoundWorld(World):
         if kind != FLAT:
             record = self.state.accounts[account]
             self.state.accounts.put(account, replace(record, markets=(*record.markets, market)))
+
+    def cost(self, name: str, size: Any) -> Any:
+        """The cost of an open position: any in the lifted world, where ``path.good`` says that INV-12 holds of it.
+
+        Where the real functions run it is one that INV-12 allows; a drawn one is drawn from those.
+        """
+        if not self.explicit:
+            return self.path.atom(name)
+        ends = (0, size * PRICE_MAX)
+        if isinstance(size, int):
+            return self.path.atom(name, min(ends), max(ends))
+        made = self.path.atom(name)
+        low, high = ends if size >= 0 else ends[::-1]
+        given(self.path, made >= low, "range (INV-12)")
+        given(self.path, made <= high, "range (INV-12)")
+        return made
 
     # Balanced books
 

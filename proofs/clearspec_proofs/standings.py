@@ -16,8 +16,9 @@ from clearspec import margin
 from clearspec.ledger import balance, user
 from clearspec.margin import Exposure, Standing
 from clearspec.numerics import PRICE_MAX
-from clearspec.state import State
+from clearspec.state import Market, State
 from clearspec_proofs.lifting.terms import polynomial_of
+from clearspec_proofs.sound import given
 from clearspec_proofs.stand_ins import Function, StandIn, standing_in
 from clearspec_proofs.world import World, same
 
@@ -49,8 +50,10 @@ def remembered(function: Function, grounds: str, result: Callable[..., Any]) -> 
     return StandIn(function, grounds, of)
 
 
-def ordered_requirements(path: Any, *_: Any) -> tuple[Any, Any]:
+def ordered_requirements(path: Any, market: Market, value: Any, size: Any, _: Any, time: Any) -> tuple[Any, Any]:
     """Initial and maintenance requirement: maintenance at least 0, initial no lower."""
+    path.claim("of a position", lambda: value >= 0 and size >= 0)
+    path.claim("a ramp has begun", lambda: time >= market.ramp_start)
     maintenance = path.fresh("maintenance", 0)
     return maintenance + path.fresh("initial above", 0), maintenance
 
@@ -72,13 +75,23 @@ def any_exposure(path: Any, name: str) -> Exposure:
 
 
 class Standings:
-    """The standings of a world's accounts at the time of an event, after it and before it."""
+    """The standings of a world's accounts at the time of an event, after it and before it.
+
+    The world's accounts hold no less than nothing of collateral (INV-4), and no ramp begins later than now.
+    """
 
     def __init__(self, world: World, *touched: tuple[str, str]) -> None:
         """Collateral ``touched``, an account's of an asset, is valued as it is."""
         self.world, self.touched = world, touched
         self.rests: dict[str, Exposure] = {}
-        self.prices: dict[str, Any] = {}
+        self.prices: list[tuple[Any, Any]] = []
+        path, state = world.path, world.state
+        for market in state.markets.values():
+            given(path, market.ramp_start <= state.time, "range (a ramp begins in the second in which it is set)")
+        for account, record in state.accounts.items():
+            for terms in state.pools[record.pool].collateral:
+                held = balance(state, user(terms.asset, record.pool, account))
+                given(path, held >= 0, "range (INV-4)")
         self.values: list[tuple[tuple[str, str, Any], tuple[Any, Any]]] = []
 
     def rest(self, account: str) -> Exposure:
@@ -89,6 +102,7 @@ class Standings:
 
     def value(self, account: str, asset: str, amount: Any) -> tuple[Any, Any]:
         """Worth of an amount of collateral: after its haircut, and at index."""
+        self.world.path.claim("a holding is not negative", lambda: amount >= 0)
         key = account, asset, polynomial_of(amount)
         for known, found in self.values:
             if known == key:
@@ -98,11 +112,13 @@ class Standings:
         return counted, counted + haircut
 
     def _price(self, ctx: ev.Context, terms: Any) -> Any:
-        if terms.asset not in self.prices:
-            price = self.prices[terms.asset] = self.world.path.fresh(f"{terms.asset}.price", 0, PRICE_MAX)
-            index = ctx.state.feeds[terms.feed].index
-            self.world.path.assume(lambda: price <= index, PRICES)
-        return self.prices[terms.asset]
+        for known, found in self.prices:
+            if same(known, terms):
+                return found
+        price, index = self.world.path.fresh(f"{terms.asset}.price", 0, PRICE_MAX), ctx.state.feeds[terms.feed].index
+        self.world.path.assume(lambda: price <= index, PRICES)
+        self.prices.append((terms, price))
+        return price
 
     def price(self, terms: Any, time: Any = None) -> Any:
         """Price of touched collateral after its age penalty, now or at a later time."""

@@ -9,7 +9,7 @@ from clearspec import margin, trading
 from clearspec.funding import funding_owed, haircut_owed
 from clearspec.ledger import Kind, balance, clearing, house, user
 from clearspec.margin import Standing, bounded, position_exposure, reduces_risk
-from clearspec.numerics import BALANCE_MAX, EQUITY_MAX, NOTIONAL_MAX, PRICE_MAX, SCALE, SIZE_MAX, mul_ceil, notional
+from clearspec.numerics import BALANCE_MAX, PRICE_MAX, SCALE, SIZE_MAX, mul_ceil, notional
 from clearspec.oracle import is_fresh
 from clearspec.parameters import TradingParameters
 from clearspec.state import FLAT, MarketStatus, Position
@@ -212,11 +212,11 @@ def at_mark(world: World, account: str, mark: Any) -> Any:
 
 @theorem(
     "novation-moves-worth-by-its-price",
-    "Lots that change hands between two accounts of the market's pool, of which neither holds a claim there, move what "
-    "each is worth at any mark, net of funding and gains haircut owed, by the lots times mark less price, for the "
-    "seller with the opposite sign; sizes move by the lots, a position that ends flat costs nothing and is no longer "
-    "listed but as the one left last; nothing of it is posted beside the two accounts and the market's clearing, and nothing else changes but "
-    "open interest.",
+    "Lots that change hands between two accounts of the market's pool, of which neither holds a claim there, move "
+    "what each is worth at any mark, net of funding and gains haircut owed, by the lots times mark less price, for "
+    "the seller with the opposite sign; sizes move by the lots, a position that ends flat costs nothing and is no "
+    "longer listed but as the one left last; nothing of it is posted beside the two accounts and the market's "
+    "clearing, and nothing else changes but open interest.",
     "TRADE-1",
     "TRADE-2",
     "TRADE-3",
@@ -690,7 +690,6 @@ def not_raised(side: Side, lots: Any) -> StandIn:
         return stand_in
 
     return StandIn(trading.require_open_interest, "trading.reducing-never-raises-open-interest", of)
-
 
 
 @theorem(

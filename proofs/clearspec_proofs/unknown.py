@@ -25,6 +25,19 @@ class Unknown:
     __hash__ = object.__hash__  # type: ignore[assignment]
 
 
+def _unread(self: Hidden, *_: object) -> NoReturn:
+    raise LookupError("what was to be left alone is read")
+
+
+class Hidden:
+    """What must not be read, for a theorem says that nothing depends on it: reading it fails the theorem."""
+
+    __getattr__ = __iter__ = __contains__ = __len__ = __bool__ = _unread
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __neg__ = _unread
+    __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = _unread  # type: ignore[assignment]
+    __hash__ = None  # type: ignore[assignment]
+
+
 class Among(Unknown):
     """A position that is counted in the rest of its market."""
 

@@ -10,7 +10,7 @@ from clearspec.events import Context, Event, Reason, ResolveDefault
 from clearspec.funding import funding_owed, haircut_owed
 from clearspec.ledger import Kind, balance, clearing, house, post, user
 from clearspec.machine import apply
-from clearspec.margin import Standing
+from clearspec.margin import Exposure, Standing
 from clearspec.numerics import (
     AMOUNT_MAX,
     BALANCE_MAX,
@@ -25,12 +25,12 @@ from clearspec.numerics import (
     div_floor,
     notional,
 )
-from clearspec.parameters import Layer, LiquidationParameters
+from clearspec.parameters import FUND_LAYERS, Layer, LiquidationParameters
 from clearspec.sandbox import ETH as COLLATERAL
 from clearspec.state import Budget, MarketStatus, Position
 from clearspec.trading import settle_owed
 from clearspec.waterfall import TearUp
-from clearspec_proofs.desk import CASH, COIN, MARKET, OTHER_POOL, POOL, SECOND_MARKET, Desk
+from clearspec_proofs.desk import CASH, COIN, MARKET, OTHER_POOL, POOL, SECOND_MARKET, Desk, claim_parties
 from clearspec_proofs.hints import pick
 from clearspec_proofs.sound import given
 from clearspec_proofs.stand_ins import (
@@ -38,7 +38,6 @@ from clearspec_proofs.stand_ins import (
     StandIn,
     any_integer,
     any_standing,
-    at_least_zero,
     opaque,
     standing_in,
     unread,
@@ -161,15 +160,17 @@ def rooms_of(*rooms: Any) -> StandIn:
     "negative or above its room. Every charge goes from its counterparty to the defaulter.",
     "FALL-8",
     "NUM-5",
-    marks=("shared", "exhausted"),
+    marks=("shared", "exhausted", "no room"),
 )
 def tear_up_shares_within_rooms(path: Any) -> Any:
     """Of any number of pieces: those before one of them, and those after it, count as one each."""
     names = ("before", OTHER, "after")
     desk = Desk(path, DEFAULTER, *names)
-    rooms = [path.atom(f"room {name}", 0, ROOM_MAX // 4) for name in names]
+    empty = path.choice("rooms", "some", "none") == "none"
+    rooms = [0 if empty else path.atom(f"room {name}", 0) for name in names]
     torn = [TearUp(name, room) for name, room in zip(names, rooms, strict=True)]
-    given(path, sum(rooms) >= 1, "range (something may be charged)")
+    if not empty:
+        given(path, sum(rooms) >= 1, "range (something may be charged)")
     keys = {name: user(CASH, POOL, name) for name in (DEFAULTER, *names)}
     start = {name: balance(desk.state, key) for name, key in keys.items()}
     deficit = path.atom("deficit", 1)
@@ -177,7 +178,7 @@ def tear_up_shares_within_rooms(path: Any) -> Any:
     with standing_in(path, rooms_of(*rooms), SHARE):
         borne = waterfall.charge_tear_ups(desk.ctx, DEFAULTER, torn, deficit)
     charges = {name: start[name] - balance(desk.state, keys[name]) for name in keys}
-    path.mark("exhausted" if borne < deficit else "shared")
+    path.mark("no room" if empty else "exhausted" if borne < deficit else "shared")
     path.claim("as much as there is room", lambda: borne == min(deficit, sum(rooms)))
     path.claim("the defaulter gets it", lambda: charges[DEFAULTER] == -borne)
     path.claim("exactly", lambda: sum(charges[name] for name in names) == borne)
@@ -192,20 +193,22 @@ def tear_up_shares_within_rooms(path: Any) -> Any:
 
 @theorem(
     "haircut-step-within-gain",
-    "A gains haircut takes from each winning lot no more than what is left of its gain since the variation-margin mark "
-    "and never a negative amount; all lots together bear at most the share, and less by a whole lot's atom only where "
-    "the gain, or the range of the index, is exhausted.",
+    "A gains haircut takes from each winning lot no more than what is left of its gain since the variation-margin "
+    "mark and never a negative amount; all lots together bear at most the share, and less by a whole lot's atom only "
+    "where the gain, or the range of the index, is exhausted; no lots bear nothing.",
     "FALL-9",
 )
 def haircut_step_within_gain(path: Any) -> Any:
     """Of any share, any open interest, any gain left."""
-    share, lots = path.atom("share", 0), path.atom("lots", 0, SIZE_MAX)
-    gain, index = path.atom("gain"), path.atom("index", 0, INDEX_MAX)
+    share, lots = path.atom("share", 0), path.atom("lots", 0)
+    gain, index = path.atom("gain"), path.atom("index", None, INDEX_MAX)
     step = waterfall.haircut_step(share, lots, gain, index)
     path.claim("not negative", lambda: step >= 0)
     path.claim("at most the gain", lambda: step <= max(0, gain))
     path.claim("the index stays in range", lambda: index + step <= INDEX_MAX)
     path.claim("at most the share", lambda: step * lots <= share)
+    if lots == 0:
+        path.claim("nothing of no lots", lambda: step == 0)
     if lots > 0 and share - step * lots >= lots:
         path.mark("exhausted")
         path.claim("the gain or the range is exhausted", lambda: step == max(0, gain) or index + step == INDEX_MAX)
@@ -215,6 +218,7 @@ def haircut_step_within_gain(path: Any) -> Any:
 def _step(path: Any) -> Function:
     def stand_in(share: Any, lots: Any, gain: Any, index: Any) -> Any:
         path.claim("nothing negative is shared", lambda: share >= 0 and lots >= 0)
+        path.claim("the index is in range", lambda: index <= INDEX_MAX)
         if lots == 0 or gain <= 0:
             return 0
         step = path.fresh("step", 0)
@@ -302,9 +306,9 @@ def fund_pays_what_it_holds(path: Any) -> Any:
 
 @theorem(
     "insurance-within-caps",
-    "Insurance pays the part of a deficit that fell to a market within that market's cap and within the pool's, each "
-    "for the running interval; what it pays counts against both, an interval is renewed only after its time, and it "
-    "pays less than the part only where a cap or the fund is exhausted.",
+    "Insurance pays the account the part of a deficit that fell to a market within that market's cap and within the "
+    "pool's, each for the running interval; what it pays counts against both, an interval is renewed only after its "
+    "time, and it pays less than the part only where a cap or the fund is exhausted.",
     "FALL-5",
     marks=("paid", "capped"),
 )
@@ -319,9 +323,13 @@ def insurance_within_caps(path: Any) -> Any:
     budgets = {MARKET: (state.budgets, rules.insurance_cap, rules.budget_interval)}
     budgets[POOL] = state.pool_budgets, pool.insurance_cap, pool.budget_interval
     before = {name: table[name] for name, (table, _, _) in budgets.items()}
+    fund, cash = house(CASH, POOL, Kind.INSURANCE_FUND), user(CASH, POOL, DEFAULTER)
+    start = balance(state, fund), balance(state, cash)
     paid = waterfall.draw_insurance(desk.ctx, pool, [(MARKET, part)], DEFAULTER)
-    exhausted = [balance(state, house(CASH, POOL, Kind.INSURANCE_FUND)) == 0]
+    exhausted = [balance(state, fund) == 0]
     path.claim("at most the part", lambda: 0 <= paid <= part)
+    path.claim("out of the fund", lambda: start[0] - balance(state, fund) == paid)
+    path.claim("to the account", lambda: balance(state, cash) - start[1] == paid)
     for name, (table, cap, interval) in budgets.items():
         running = desk.ctx.time < before[name].start + interval
         drawn, now = before[name].deficits if running else 0, table[name]
@@ -330,8 +338,8 @@ def insurance_within_caps(path: Any) -> Any:
         path.claim("rewards are kept", lambda name=name, now=now, running=running: (
             not running or now.rewards == before[name].rewards
         ))  # fmt: skip
-        start = before[name].start if running else desk.ctx.time
-        path.claim("one interval", lambda now=now, start=start: now.start == start)
+        begun = before[name].start if running else desk.ctx.time
+        path.claim("one interval", lambda now=now, begun=begun: now.start == begun)
         exhausted.append(now.deficits >= cap)
     path.mark("paid" if paid == part else "capped")
     if paid < part:
@@ -422,6 +430,8 @@ def _bear(path: Any) -> Function:
     def stand_in(ctx: Context, case: waterfall.Resolution, layer: Layer) -> Any:
         left, (debit, cause) = case.remaining, sources[layer]
         path.claim("nothing negative is asked for", lambda: left >= 0)
+        claim_bearable(path, ctx, case)
+        path.claim("a fund is not negative", lambda: cause != "FALL-5" or balance(ctx.state, debit) >= 0)
         borne = path.fresh(f"borne by {layer.value}", 0)
         given(path, borne <= left, "range (waterfall.layer-bears-at-most-what-is-left)")
         post(ctx.state, ctx.postings, debit, user(CASH, POOL, case.account), borne, cause)
@@ -430,13 +440,29 @@ def _bear(path: Any) -> Function:
     return stand_in
 
 
-BEAR = StandIn(waterfall.bear, "waterfall.layer-bears-at-most-what-is-left", _bear)
+def claim_bearable(path: Any, ctx: Context, case: waterfall.Resolution) -> None:
+    """Claim what ``layer-bears-at-most-what-is-left`` supposes of a default, beside its weights."""
+    state = ctx.state
+    for part in case.torn:
+        path.claim("a value is not negative", lambda part=part: part.value >= 0)
+        others = part.account != case.account and state.accounts[part.account].pool == case.pool.pool
+        path.claim("torn up of others of the pool", lambda others=others: others)
+    for market, funding in state.fundings.items():
+        path.claim("open interest is not negative", lambda market=market: state.open_interest[market] >= 0)
+        for index in (funding.haircut_long, funding.haircut_short):
+            path.claim("an index in range", lambda index=index: index <= INDEX_MAX)
+
+
+BEAR = StandIn(waterfall.bear, "waterfall.layer-bears-at-most-what-is-left, waterfall.weights-are-losses", _bear)
 
 
 def _closed(path: Any) -> Function:
     def stand_in(ctx: Context, account: str, market: str) -> list[TearUp]:
         state, position = ctx.state, ctx.state.positions[account, market]
         owner, other = state.accounts[account], state.positions[OTHER, market]
+        path.claim("the other side holds as many lots", lambda: position.size != 0 and other.size == -position.size)
+        path.claim("a price", lambda: state.marks[market].price >= 1)
+        claim_parties(path, ctx, market, account, OTHER)
         price, funding = state.marks[market].price, state.fundings[market]
         worth = notional(position.size, price) - position.cost
         worth -= funding_owed(position, funding.index) + haircut_owed(position, funding)
@@ -450,13 +476,15 @@ def _closed(path: Any) -> Function:
     return stand_in
 
 
-CLOSED = StandIn(waterfall.close_at_mark, "waterfall.closing-ends-flat", _closed)
-"""Closing a defaulter's position at mark ends flat and moves nobody's worth: it becomes the defaulter's cash."""
+FLAT_AT_MARK = "waterfall.closing-ends-flat, trading.novation-moves-worth-by-its-price"
+CLOSED = StandIn(waterfall.close_at_mark, FLAT_AT_MARK, _closed)
+"""Closing a defaulter's position at mark ends flat and moves nobody's worth: it becomes the defaulter's cash. What it
+posts, and what becomes of the account's markets, is what each novation does."""
 
 UNREAD = (
     *INITIAL,
     opaque(margin.requirements, lambda path, name: (path.fresh(name), path.fresh(name))),
-    opaque(margin.collateral_price, at_least_zero),
+    opaque(margin.collateral_price, any_integer),
     opaque(waterfall.market_weights, unread),
 )
 """Margin has no part in a default, nor has the age of a price."""
@@ -509,25 +537,76 @@ def deficit_is_borne_to_the_last_atom(path: Any) -> Any:
     marks=("insurance_fund", "skin_in_the_game", "tear_up", "gains_haircut"),
 )
 def layer_bears_at_most_what_is_left(path: Any) -> Any:
-    """With a loss in one market, that may stand for several, or in none."""
+    """Of losses in one market, or in one and others that count as one, or in none; of any pieces torn up."""
     desk = Desk(path, DEFAULTER, OTHER)
     state, cash = desk.state, user(CASH, POOL, DEFAULTER)
-    desk.priced(path.atom("mark", 1, PRICE_MAX))
-    desk.indices(haircut_since_variation=path.atom("taken", 0))
-    state.open_interest.put(MARKET, path.atom("open interest", 0, SIZE_MAX))
-    weights = [(MARKET, path.atom("loss", 1, LOSS_MAX))] if path.choice("losses", "some", "none") == "some" else []
-    borne, deficit = path.atom("borne before", 0), path.atom("left", 0)
-    torn = [TearUp(OTHER, path.atom("value", 0, ROOM_MAX))]
-    case = waterfall.Resolution(DEFAULTER, state.pools[POOL], borne + deficit, weights, torn, {"before": borne})
     layer = next(layer for layer in Layer if path.choice("layer", *Layer) == layer)
-    start, room = balance(state, cash), path.fresh("room", 0, ROOM_MAX)
+    split = layer in (Layer.INSURANCE_FUND, Layer.GAINS_HAIRCUT)
+    weights = bearing(desk, (MARKET, SECOND_MARKET)[: pick(path, "losses", 0, 2) if split else 0])
+    if layer == Layer.GAINS_HAIRCUT and path.choice("market", "open", "settling") == "settling":
+        state.markets.put(MARKET, replace(state.markets[MARKET], status=MarketStatus.SETTLING))
+    borne, deficit = path.atom("borne before", 0), path.atom("left", 0)
+    torn = [TearUp(OTHER, path.atom("value", 0))]
+    case = waterfall.Resolution(DEFAULTER, state.pools[POOL], borne + deficit, weights, torn, {"before": borne})
+    start, room = balance(state, cash), path.fresh("room", 0)
     given(path, room <= torn[0].value, "range (waterfall.rooms-within-values-and-capacities)")
     with standing_in(path, rooms_of(room), HAIRCUT_STEP, SHARE, *INITIAL):
         paid = waterfall.bear(desk.ctx, case, layer)
     path.mark(layer.value)
     path.claim("at most what is left", lambda: 0 <= paid <= deficit)
     path.claim("to the defaulter", lambda: balance(state, cash) - start == paid)
+    cause = "FALL-5" if layer in FUND_LAYERS else "FALL-8" if layer == Layer.TEAR_UP else "FALL-9"
+    path.claim("by its rule", lambda: {posting.cause for posting in desk.ctx.postings} <= {cause})
+    path.claim("in one pool", lambda: all({key[1] for key in posting[:2]} == {POOL} for posting in desk.ctx.postings))
     return paid
+
+
+def bearing(desk: Desk, markets: tuple[str, ...]) -> list[tuple[str, Any]]:
+    """Markets that a deficit came from, at any price, open interest and indices, and the loss in each."""
+    path, state = desk.path, desk.state
+    for market in markets:
+        desk.priced(path.atom(f"mark of {market}", 1, PRICE_MAX), market)
+        indices = {name: path.atom(f"{market} {name}", None, INDEX_MAX) for name in ("haircut_long", "haircut_short")}
+        taken = path.atom(f"taken in {market}")
+        state.fundings.put(market, replace(state.fundings[market], haircut_since_variation=taken, **indices))
+        state.open_interest.put(market, path.atom(f"open interest of {market}", 0))
+    return [(market, path.atom(f"loss in {market}", 1)) for market in markets]
+
+
+@theorem(
+    "weights-are-losses",
+    "A deficit falls to the markets in which the account shows a loss at mark, each once, by that loss or by 2^57 if "
+    "it is more; if there is none, whole to the market that it left last; to none if it never held a position.",
+    "FALL-4",
+    "SETTLE-5",
+    strength=Strength.BOUNDED,
+    marks=("losses", "left last", "none"),
+)
+def weights_are_losses(path: Any) -> Any:
+    """Of an account with up to two positions: each by itself, so that more add nothing; of any worth."""
+    desk = Desk(path, DEFAULTER)
+    held, last = (MARKET, SECOND_MARKET)[: pick(path, "positions", 0, 2)], path.choice("left last", "", MARKET)
+    for market in held:
+        desk.hold(DEFAULTER, path.atom(f"lots in {market}", 1, SIZE_MAX), market)
+    record = desk.state.accounts[DEFAULTER]
+    desk.state.accounts.put(DEFAULTER, replace(record, last_market=MARKET if last == MARKET else ""))
+    figures = {name: Exposure(*(path.fresh(f"{name} {part}") for part in Exposure._fields)) for name in held}
+    shown = StandIn(margin.position_exposure, "opaque", lambda _: lambda __, market, ___: figures[market])
+    with standing_in(path, shown, *INITIAL):
+        found = waterfall.market_weights(desk.ctx, DEFAULTER)
+        positions = desk.state.positions
+        worth = {name: margin.position_exposure(desk.ctx, name, positions[DEFAULTER, name]).at_mark for name in held}
+    losing = [name for name in held if worth[name] < 0]
+    if losing:
+        path.mark("losses")
+        path.claim("each once", lambda: [name for name, _ in found] == losing)
+        for name, loss in found:
+            path.claim("a loss", lambda loss=loss: 1 <= loss <= LOSS_MAX)
+            path.claim("its own", lambda name=name, loss=loss: loss == min(-worth[name], LOSS_MAX))
+        return found
+    path.mark("left last" if last == MARKET else "none")
+    path.claim("the market left last", lambda: found == ([(MARKET, 1)] if last == MARKET else []))
+    return found
 
 
 def _moved(path: Any) -> Function:
@@ -535,6 +614,7 @@ def _moved(path: Any) -> Function:
         state = ctx.state
         path.claim("at mark", lambda: price == state.marks[market].price)
         path.claim("lots are positive", lambda: size >= 1)
+        claim_parties(path, ctx, market, buyer, seller)
         funding = state.fundings[market]
         for account, delta in ((buyer, size), (seller, -size)):
             held = state.positions[account, market]
@@ -546,14 +626,23 @@ def _moved(path: Any) -> Function:
     return stand_in
 
 
-MOVED = StandIn(waterfall.novate, "trading.filled-conserves, trading.fill-moves-worth-by-its-price", _moved)
-"""A fill at mark moves lots and nobody's worth; how it splits between cost and cash nothing here looks at."""
+MOVED = StandIn(waterfall.novate, "trading.novation-moves-worth-by-its-price", _moved)
+"""A novation at mark moves lots and nobody's worth; how it splits between cost and cash nothing here looks at."""
 
 
 def ranked(*accounts: str) -> StandIn:
     """The ranked counterparties: these."""
-    grounds = "waterfall.counterparties-are-ranked"
-    return StandIn(waterfall.ranked_counterparties, grounds, lambda _: lambda *__: list(accounts))
+
+    def of(path: Any) -> Function:
+        def stand_in(ctx: Context, defaulter: str, market: str, size: Any) -> list[str]:
+            held = [ctx.state.positions[account, market].size for account in accounts]
+            path.claim("not the defaulter", lambda: defaulter not in accounts)
+            path.claim("on the other side", lambda: all(lots < 0 if size > 0 else lots > 0 for lots in held))
+            return list(accounts)
+
+        return stand_in
+
+    return StandIn(waterfall.ranked_counterparties, "waterfall.counterparties-are-ranked", of)
 
 
 @theorem(
@@ -570,7 +659,7 @@ def closing_ends_flat(path: Any) -> Any:
     desk = Desk(path, DEFAULTER, OTHER, THIRD)
     desk.priced(path.atom("mark", 1, PRICE_MAX))
     sign = 1 if path.choice("side", "long", "short") == "long" else -1
-    lots, first, second = (path.atom(name, 1, SIZE_MAX) for name in ("lots", "lots of the first", "lots of the next"))
+    lots, first, second = (path.atom(name, 1) for name in ("lots", "lots of the first", "lots of the next"))
     given(path, first + second >= lots, "range (INV-5)")
     held = {DEFAULTER: sign * lots, OTHER: -sign * first, THIRD: -sign * second}
     for name, size in held.items():
@@ -586,6 +675,7 @@ def closing_ends_flat(path: Any) -> Any:
     for name in held:
         path.claim("no worth moves", lambda name=name: desk.worth(name) == before[name])
     path.claim("values are those of the lots", lambda: sum(part.value for part in torn) == lots * desk.mark())
+    path.claim("none is negative", lambda: all(part.value >= 0 for part in torn))
     return left[OTHER]
 
 

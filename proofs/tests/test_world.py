@@ -161,6 +161,7 @@ def of_accounts(plan: Plan) -> None:
         plan.answers |= {
             "its backstop": backstops[others[0]] if others else "",
             "pool": plan.names["pool"][action.pool],
+            "A holds": "nothing",
         }
         return
     pool = state.accounts[action.account].pool if action.account in state.accounts else next(iter(state.pools))
