@@ -534,12 +534,29 @@ def fits_rank_score(path: Any) -> Any:
     return rank_score(profit, cost, path.atom("value", 0, NOTIONAL_MAX), equity)
 
 
+def _shared(path: Any) -> Function:
+    def stand_in(amount: Any, before: Any, after: Any, total: Any) -> Any:
+        path.claim("an amount to share", lambda: 0 <= amount <= BALANCE_MAX)
+        path.claim("weights in order", lambda: 0 <= before <= after <= total)
+        path.claim("a total weight", lambda: 1 <= total <= POSITIONS_MAX * LOSS_MAX)
+        return path.fresh("share", 0, BALANCE_MAX)
+
+    return stand_in
+
+
+SHARED = StandIn(
+    cumulative_share, "numerics.fits-128-bits:cumulative_share, numerics.shares-are-within-the-amount", _shared
+)
+"""A share of an amount; what it multiplies is a theorem of its own."""
+
+
 @fits("waterfall.parts_by_market", "any deficit and the clamped losses of 64 positions", "FALL-4")
 def fits_parts_by_market(path: Any) -> Any:
     """All the markets in which an account can hold a position."""
     in_128_bits(path)
     losses = [(f"M{number}", path.atom(f"loss{number}", 1, LOSS_MAX)) for number in range(POSITIONS_MAX)]
-    return [part for _, part in parts_by_market(path.atom("deficit", 0, WORTH_MAX), losses)]
+    with standing_in(path, SHARED):
+        return [part for _, part in parts_by_market(path.atom("deficit", 0, WORTH_MAX), losses)]
 
 
 @fits("waterfall.haircut_gains", "a market whose fields are in range", "FALL-9")

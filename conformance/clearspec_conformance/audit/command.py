@@ -36,8 +36,8 @@ its end, or an output that cannot be written.
 """
 
 FILE = click.Path(path_type=Path, dir_okay=False)
-PIECES = 4
-"""Segments for each job, so that jobs end at about the same time."""
+PIECES = 2
+"""Segments for each job, so that jobs end at about the same time; each begins by restoring a snapshot."""
 
 
 @dataclass(frozen=True, slots=True)
