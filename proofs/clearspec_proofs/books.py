@@ -32,6 +32,7 @@ from clearspec_proofs.claims import (
     market_of,
     marks_have_indices,
     parameters_kept,
+    ramps_begun,
     view,
 )
 from clearspec_proofs.lifting.terms import LeavesSubset
@@ -115,6 +116,7 @@ class Books(SoundWorld):
         self.path.claim("inside the envelope", lambda: inside_envelope(self.state, changed))
         self.path.claim("accounts kept", lambda: accounts_kept(self.before, self.state, changed))
         self.path.claim("followers kept", lambda: followers_kept(self.before, self.state))
+        self.path.claim("ramps have begun", lambda: ramps_begun(self.before, self.state))
         if INDICES not in but:
             self.path.claim(INDICES, lambda: marks_have_indices(self.before, self.state))
         if any(key not in self.before.tables[table] for table, key in changed):

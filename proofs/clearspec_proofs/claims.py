@@ -301,8 +301,8 @@ def followers_kept(before: Tables, state: State) -> bool:
 def marks_have_indices(before: Tables, state: State) -> bool:
     """Whether every mark that is new, or of another price, belongs to a feed with an index, which none loses again.
 
-    So a market whose mark is fresh has an index. No invariant says so; worlds suppose it where a function divides by
-    the index.
+    So a market whose mark is fresh has an index. No invariant says so, but restoring asks for it (EVENT-12); worlds
+    suppose it where a function divides by the index.
     """
     for name, feed in state.feeds.items():
         old = before.tables["feeds"].get(name)
@@ -313,6 +313,17 @@ def marks_have_indices(before: Tables, state: State) -> bool:
         if is_unknown(mark) or (old is not None and not is_unknown(old) and same(old.price, mark.price)):
             continue
         if mark.price >= 1 and not state.feeds[state.markets[name].listing.feed].index >= 1:
+            return False
+    return True
+
+
+def ramps_begun(before: Tables, state: State) -> bool:
+    """Whether no ramp that is new begins later than now; restoring asks for it too (EVENT-12)."""
+    for name, market in state.markets.items():
+        old = before.tables["markets"].get(name)
+        if is_unknown(market) or (old is not None and not is_unknown(old) and same(old.ramp_start, market.ramp_start)):
+            continue
+        if not market.ramp_start <= state.time:
             return False
     return True
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -15,7 +15,7 @@ from clearspec.funding import funding_owed, haircut_owed
 from clearspec.invariants import broken
 from clearspec.ledger import Kind, balance, custody_held, house, statement, uncovered_loss
 from clearspec.listing import listing_violations, lowest_maintenance
-from clearspec.parameters import AssetParameters, PoolParameters
+from clearspec.parameters import AssetParameters, PoolParameters, Violation, feed_violations, pool_violations
 from clearspec.rules import rule
 from clearspec.state import (
     Account,
@@ -108,17 +108,41 @@ def restore(document: Any) -> State:
 
 
 def _require_consistent(state: State) -> None:
-    """Raise unless every reference leads somewhere, every parameter set is inside the envelope, every invariant holds.
+    """Raise unless references lead somewhere, parameters are inside the envelope, marks, ramps and invariants hold.
 
     A state that fails one of these was not reached by events, and ``apply`` promises nothing on it.
     """
     for place, missing in _dangling(state):
         raise DecodeError(Fault.INCONSISTENT, place, f"an existing {missing}")
-    for market in state.markets.values():
-        for violation in listing_violations(state, market.listing, lowest_maintenance(market.listing)):
-            raise DecodeError(Fault.INCONSISTENT, f"market {market.listing.market}", f"{violation.inequality} to hold")
+    for place, violation in _outside_envelope(state):
+        raise DecodeError(Fault.INCONSISTENT, place, f"{violation.inequality} to hold")
+    for place, expected in _out_of_reach(state):
+        raise DecodeError(Fault.INCONSISTENT, place, expected)
     for invariant in broken(state):
         raise DecodeError(Fault.INCONSISTENT, "$.objects", f"{invariant} to hold")
+
+
+def _outside_envelope(state: State) -> Iterator[tuple[str, Violation]]:
+    """Parameters that genesis, a listing or a change of them would have refused."""
+    for name, feed in state.feeds.items():
+        yield from ((f"feed {name}", entry) for entry in feed_violations(feed.parameters))
+    for name, pool in state.pools.items():
+        yield from ((f"pool {name}", entry) for entry in pool_violations(pool))
+    for name, market in state.markets.items():
+        lowest = lowest_maintenance(market.listing)
+        if state.time < market.ramp_end:
+            lowest = min(lowest, lowest_maintenance(replace(market.listing, parameters=market.before)))
+        yield from ((f"market {name}", entry) for entry in listing_violations(state, market.listing, lowest))
+
+
+def _out_of_reach(state: State) -> Iterator[tuple[str, str]]:
+    """Marks that no price of their feed explains, and ramps that begin after the last event."""
+    for name, market in state.markets.items():
+        price, feed = state.marks[name].price, state.feeds[market.listing.feed]
+        if price > feed.parameters.max_price or (price > 0 and feed.index == 0):
+            yield f"market {name}", "a mark that its feed explains"
+        if market.ramp_start > state.time:
+            yield f"market {name}", "a ramp that has begun"
 
 
 def _dangling(state: State) -> Iterator[tuple[str, str]]:

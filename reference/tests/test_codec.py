@@ -191,6 +191,40 @@ def test_restore_refuses_what_events_cannot_reach(table: str, field: str | None,
     assert (caught.value.fault, caught.value.path) == (Fault.INCONSISTENT, place)
 
 
+@pytest.mark.parametrize(
+    ("table", "change", "place", "expected"),
+    [
+        ("feeds", lambda feed: feed["parameters"].update(quorum="0"), "feed BTC", "quorum-outvotes-faulty to hold"),
+        ("feeds", lambda feed: feed["parameters"].update(sources=[]), "feed BTC", "quorum-reachable to hold"),
+        ("pools", lambda pool: pool.update(layers=["tear_up", "insurance_fund"]), "pool main",
+         "funds-before-sharing to hold"),
+        ("markets", lambda market: market.update(ramp_start="4102444800"), "market BTC-PERP", "a ramp that has begun"),
+        ("marks", lambda mark: mark.update(price="1000000001"), "market BTC-PERP", "a mark that its feed explains"),
+        ("feeds", lambda feed: feed.update(index="0"), "market BTC-PERP", "a mark that its feed explains"),
+    ],
+)  # fmt: skip
+def test_restore_refuses_what_no_genesis_and_no_event_writes(
+    table: str, change: Any, place: str, expected: str
+) -> None:
+    """The highest price of the feed is 1,000,000,000; with its index at 0 a book sample would divide by nothing."""
+    document = json.loads(json.dumps(snapshot(busy().state)))
+    change(next(item for item in document["objects"] if item["table"] == table)["record"])
+    with pytest.raises(DecodeError) as caught:
+        restore(document)
+    assert (caught.value.path, caught.value.expected) == (place, expected)
+
+
+def test_restore_refuses_a_ramp_from_below_the_penalty() -> None:
+    """While it runs, the lowest maintenance of before is in force: it must exceed the penalty too."""
+    document = json.loads(json.dumps(snapshot(busy().state)))
+    market = next(item["record"] for item in document["objects"] if item["table"] == "markets")
+    market["ramp_end"] = "4102444800"
+    assert restore(document).markets["BTC-PERP"].ramp_end == 4_102_444_800
+    market["before"]["margin"]["tiers"][0]["maintenance"] = "1"
+    with pytest.raises(DecodeError, match="market BTC-PERP"):
+        restore(document)
+
+
 def test_restore_refuses_an_object_twice_and_one_unknown() -> None:
     document = snapshot(busy().state)
     objects = document["objects"]
