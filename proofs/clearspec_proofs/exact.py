@@ -10,18 +10,22 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from clearspec import collateral, funding, liquidation, margin, oracle, parameters
+from clearspec import collateral, funding, liquidation, margin, oracle, parameters, settlement, waterfall
 from clearspec import events as ev
 from clearspec.ledger import user
 from clearspec.margin import Exposure
 from clearspec.numerics import (
+    BALANCE_MAX,
     EQUITY_MAX,
+    NOTIONAL_MAX,
     PRICE_MAX,
     PROFIT_MAX,
+    SAMPLES_MAX,
     SCALE,
     SIZE_MAX,
     SOURCES_MAX,
     TIME_MAX,
+    clamp,
     div_ceil,
     div_floor,
     div_to_zero,
@@ -36,7 +40,10 @@ from clearspec.parameters import (
     CollateralTerms,
     FeedParameters,
     FundingParameters,
+    Layer,
     LiquidationParameters,
+    MarginParameters,
+    MarketParameters,
     MarkParameters,
     PoolParameters,
     Tier,
@@ -46,11 +53,14 @@ from clearspec.sandbox import LISTING, MARGIN
 from clearspec.sandbox import MARKET as PARAMETERS
 from clearspec.sandbox import POOL as POOL_PARAMETERS
 from clearspec.state import Account, Budget, Feed, Market, MarketStatus, Position, Post, State
+from clearspec.waterfall import SCORE_MAX
 from clearspec_proofs.hints import pick
 from clearspec_proofs.stand_ins import OPAQUE, any_bool, any_standing, standing_in
 from clearspec_proofs.standings import remembered
 from clearspec_proofs.theorems import Strength, theorem
 from clearspec_proofs.world import MARKET, POOL, World, symbolic
+
+FUND, OTHER_FUND, SHARED = Layer.INSURANCE_FUND, Layer.SKIN_IN_THE_GAME, Layer.TEAR_UP
 
 
 def any_one(path: Any, *_: Any) -> Any:
@@ -685,3 +695,215 @@ def funding_of_a_gap(path: Any) -> Any:
     ratio = parameters.funding_in_gap(rates, seconds)
     path.claim("rounded up", lambda: ratio == div_ceil(rates.cap * (seconds + rates.max_gap), rates.period))
     return ratio
+
+
+@theorem(
+    "tier-table",
+    "A table of tiers is violated exactly where none is present, an upper bound does not rise, a ratio falls, "
+    "maintenance exceeds initial margin, or the top is not reached.",
+    "PARM-7",
+    marks=("none", "two"),
+)
+def tier_table(path: Any) -> Any:
+    """Up to two tiers; a tier is compared with the one before alone."""
+    count = pick(path, "tiers", 0, 2)
+    tiers = [symbolic(path, Tier, f"tier{at}") for at in range(count)]
+    path.mark("none" if count == 0 else "two" if count == 2 else "one")
+    found = list(parameters.tier_violations(tiers))
+    expected = [("tiers-present", 1, count)]
+    lower, initial, maintenance = -1, 0, 0
+    for tier in tiers:
+        expected += [
+            ("tiers-ascend", lower + 1, tier.upper), ("initial-never-falls", initial, tier.initial),
+            ("maintenance-never-falls", maintenance, tier.maintenance),
+            ("maintenance-at-most-initial", tier.maintenance, tier.initial),
+        ]  # fmt: skip
+        lower, initial, maintenance = tier.upper, tier.initial, tier.maintenance
+    expected.append(("tiers-reach-the-top", NOTIONAL_MAX, lower))
+    violated = [Violation(*entry) for entry in expected if entry[1] > entry[2]]
+    path.claim("these and no others", lambda: found == violated)
+    return len(violated)
+
+
+@theorem(
+    "collateral-haircut",
+    "The haircut of a collateral asset is violated exactly if its asset takes more steps than are bounded while the "
+    "market takes its own and one more, or if one less haircut, at a band above, rounded up, exceeds what remains over "
+    "these steps less the discount, rounded down.",
+    "PARM-12",
+    marks=("bounded", "unbounded"),
+)
+def collateral_haircut(path: Any) -> Any:
+    """Steps in numbers; what remains is opaque."""
+    intervals = (1, 2, 7, HAIRCUT_STEPS_MAX - 1, HAIRCUT_STEPS_MAX)
+    steps, step = pick(path, "steps", 1, 2), intervals[pick(path, "step of the market", 0, len(intervals) - 1)]
+    own = pick(path, "step of the asset", 1, 4)
+    feed = symbolic(path, FeedParameters, "feed", feed="F", sources=(), step_interval=own)
+    terms = symbolic(path, CollateralTerms, "terms", asset="COIN", feed="F")
+    count = -(-(steps + 1) * step // own) + 1
+    with standing_in(path, remembered(parameters.shrunk, OPAQUE, any_one)):
+        found = parameters.haircut_violations(terms, feed, steps, step)
+        if count > HAIRCUT_STEPS_MAX:
+            path.mark("unbounded")
+            beyond = [Violation("haircut-steps-bounded COIN", count, HAIRCUT_STEPS_MAX)]
+            path.claim("the bound", lambda: found == beyond)
+            return count
+        down = parameters.shrunk(feed.band, count)
+    path.mark("bounded")
+    covered, least = mul_floor(down, SCALE - terms.discount), mul_ceil(SCALE - terms.haircut, SCALE + feed.band)
+    claim_violated(path, found, "haircut-covers-gap COIN", least, covered)
+    return least
+
+
+@theorem(
+    "quorum-of-a-feed",
+    "A feed is violated exactly if its quorum is below twice the faulty sources and one more, above the number of "
+    "sources, or a source stands twice.",
+    "PARM-10",
+)
+def quorum_of_a_feed(path: Any) -> Any:
+    """Of up to four sources."""
+    count = pick(path, "sources", 0, 4)
+    names = tuple(f"s{at}" for at in range(count))
+    sources = names + names[:1] if path.choice("a source", "once", "twice") == "twice" else names
+    feed = symbolic(path, FeedParameters, "feed", feed="F", sources=sources)
+    found = parameters.feed_violations(feed)
+    claim_violated(path, found, "quorum-outvotes-faulty", 2 * feed.faulty + 1, feed.quorum)
+    claim_violated(path, found, "quorum-reachable", feed.quorum, len(sources))
+    claim_violated(path, found, "sources-distinct", len(sources), len(set(sources)))
+    return feed.quorum
+
+
+@theorem(
+    "layers-of-a-pool",
+    "A pool is violated exactly if a layer that shares losses stands before a fund, a layer or an asset stands twice, "
+    "outflows count more profit than new risk, or a discount exceeds its haircut.",
+    "PARM-11",
+)
+def layers_of_a_pool(path: Any) -> Any:
+    """Of some orders of layers and up to two collateral assets."""
+    orders = ((), (FUND,), (SHARED,), (FUND, SHARED), (SHARED, FUND), (FUND, FUND), (OTHER_FUND, SHARED, FUND))
+    layers, count = orders[pick(path, "order", 0, len(orders) - 1)], pick(path, "assets", 0, 2)
+    names = (
+        ("COIN", "USD") if path.choice("an asset", "its own", "that of settlement") != "its own" else ("COIN", "GOLD")
+    )
+    terms = tuple(symbolic(path, CollateralTerms, name, asset=name, feed="F") for name in names[:count])
+    pool = replace(a_pool(path), layers=layers, collateral=terms)
+    found = parameters.pool_violations(pool)
+    shared, funds = ([at for at, layer in enumerate(layers) if (layer == SHARED) is way] for way in (True, False))
+    assets = [*names[:count], "USD"]
+    claim_violated(path, found, "funds-before-sharing", max([-1, *funds]), min([len(layers), *shared]))
+    claim_violated(path, found, "layers-distinct", len(layers), len(set(layers)))
+    claim_violated(path, found, "collateral-distinct", len(assets), len(set(assets)))
+    weights = pool.profit_weight_withdrawal, pool.profit_weight_initial
+    claim_violated(path, found, "withdrawal-weight-at-most-initial", *weights)
+    claim_violated(path, found, "withdrawal-cap-at-most-initial", pool.profit_cap_withdrawal, pool.profit_cap_initial)
+    for entry in terms:
+        claim_violated(path, found, f"discount-at-most-haircut {entry.asset}", entry.discount, entry.haircut)
+    return len(found)
+
+
+@theorem(
+    "inequalities-of-a-market",
+    "The inequalities of a market are its own and those of tiers, price gap and gains haircut: none is left out.",
+    "PARM-9",
+)
+def inequalities_of_a_market(path: Any) -> Any:
+    """The other three are opaque: what they find is passed on."""
+    feed, lowest = symbolic(path, FeedParameters, "feed", feed="F", sources=()), path.atom("maintenance", 1, SCALE)
+    limits = symbolic(path, MarginParameters, "margin", tiers=())
+    chosen = symbolic(path, MarketParameters, "market", margin=limits)
+    others = (parameters.tier_violations, parameters.gap_violations, parameters.gains_haircut_violations)
+    calm = replace(chosen, mark=PARAMETERS.mark, margin=replace(limits, gap_steps=1))
+    shown = replace(LISTING, parameters=chosen if path.stand_ins else calm)
+    with standing_in(path, *(remembered(part, OPAQUE, a_violation(part.__name__)) for part in others)):
+        found = parameters.market_violations(shown, feed, lowest)
+        parts = shown.parameters.margin.tiers, (shown.parameters, feed, lowest), (shown.parameters, feed)
+        passed = [*parameters.tier_violations(parts[0]), *parameters.gap_violations(*parts[1])]
+        passed += parameters.gains_haircut_violations(*parts[2])
+    for entry in passed:
+        path.claim(f"{entry.inequality} is passed on", lambda entry=entry: entry in found)
+    for name, left, right in own_inequalities(shown.parameters, feed, lowest):
+        claim_violated(path, found, name, left, right)
+    return len(passed)
+
+
+def a_violation(name: str) -> Callable[..., list[Violation]]:
+    """One violation of any sides."""
+    return lambda path, *_: [Violation(name, path.fresh("left"), path.fresh("right"))]
+
+
+def own_inequalities(chosen: MarketParameters, feed: FeedParameters, lowest: Any) -> list[tuple[str, Any, Any]]:
+    """The inequalities of PARM-9 with both sides."""
+    trading, liquid, limits, rates = chosen.trading, chosen.liquidation, chosen.margin, chosen.funding
+    upper, lower = limits.open_interest_upper, limits.open_interest_lower
+    return [
+        ("position-notional-bounded", trading.max_position * feed.max_price, NOTIONAL_MAX),
+        ("open-interest-bounded", trading.max_open_interest * feed.max_price, NOTIONAL_MAX),
+        ("rebate-covered", -trading.maker_fee, trading.taker_fee),
+        ("penalty-below-maintenance", liquid.penalty + 1, lowest),
+        ("reward-at-most-penalty", liquid.reward, liquid.penalty),
+        ("reward-floor-at-most-penalty", liquid.reward_floor, liquid.penalty),
+        ("taker-fee-at-most-maintenance", trading.taker_fee, lowest),
+        ("maker-fee-at-most-maintenance", trading.maker_fee, lowest),
+        ("open-interest-scale-ordered", lower, upper - 1 if upper > 0 else lower),
+        ("funding-interval-within-gap", rates.interval, rates.max_gap),
+        ("samples-fit", rates.interval, rates.sample_interval * SAMPLES_MAX),
+    ]
+
+
+# Default and settlement
+
+
+@theorem(
+    "rank-score",
+    "A counterparty's rank is its profit over its cost; of a winner times its leverage. Each factor is rounded down "
+    "and moved into its range: profit within 2^62, the rate within the greatest score, leverage from 1 to it.",
+    "FALL-6",
+    marks=("winner", "loser"),
+)
+def rank_score(path: Any) -> Any:
+    """Of any profit, cost, value and equity."""
+    profit, cost, value, equity = (path.atom(name) for name in ("profit", "cost", "value", "equity"))
+    score = waterfall.rank_score(profit, cost, value, equity)
+    held = clamp(profit, -PROFIT_MAX, PROFIT_MAX)
+    rate = clamp(div_floor(held * SCALE, max(1, abs(cost))), -SCORE_MAX, SCORE_MAX)
+    if profit <= 0:
+        path.mark("loser")
+        path.claim("by profit", lambda: score == rate)
+        return score
+    path.mark("winner")
+    leverage = clamp(div_floor(value * SCALE, max(1, equity)), 1, SCORE_MAX)
+    path.claim("by profit and leverage", lambda: score == rate * leverage)
+    return score
+
+
+@theorem(
+    "awaits-settlement",
+    "A market awaits its settlement once it is settling, and from its expiry on.",
+    "FALL-1",
+)
+def awaits_settlement(path: Any) -> Any:
+    """Of any status, expiry and time."""
+    listing = replace(LISTING, expiry=path.atom("expiry", 0, TIME_MAX))
+    status = next(each for each in MarketStatus if path.choice("status", *MarketStatus) == each)
+    market, time = Market(listing, status, PARAMETERS, 0, 0), path.atom("time", 0, TIME_MAX)
+    found = waterfall.awaits_settlement(ev.Context(State(), time), market)
+    expired = listing.expiry >= 1 and time >= listing.expiry
+    exactly(path, "awaited", found, lambda: status == MarketStatus.SETTLING or expired)
+    return bool(found)
+
+
+@theorem(
+    "uncollectable-part",
+    "What an account cannot bear of a loss is the loss's part of its deficit among its losses, rounded down, at most "
+    "the loss.",
+    "SETTLE-5",
+)
+def uncollectable_part(path: Any) -> Any:
+    """Of a deficit weighed up to 2^62."""
+    loss, deficit, losses = path.atom("loss", 0), path.atom("deficit"), path.atom("losses")
+    missing = settlement.uncollectable(loss, deficit, losses)
+    part = div_floor(min(deficit, BALANCE_MAX) * loss, max(1, losses))
+    path.claim("its part", lambda: missing == (part if part <= loss else loss))
+    return missing

@@ -79,7 +79,7 @@ from clearspec_proofs.theorems import Strength, theorem
 from clearspec_proofs.unknown import Hidden, Unknown
 from clearspec_proofs.world import CASH, COIN, FEED, MARKET, POOL, same, shape_of, symbolic
 
-ALL = tuple(f"INV-{number}" for number in range(1, 13))
+ALL = EVERY
 EVERY = tuple(entry.id for entry in INVARIANTS)
 SIZES = ("INV-9", "INV-15")
 """What a novation keeps only together with the caps of a trade, or where one side reduces its position."""
