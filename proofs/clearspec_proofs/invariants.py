@@ -79,7 +79,6 @@ from clearspec_proofs.theorems import Strength, theorem
 from clearspec_proofs.unknown import Hidden, Unknown
 from clearspec_proofs.world import CASH, COIN, FEED, MARKET, POOL, same, shape_of, symbolic
 
-ALL = EVERY
 EVERY = tuple(entry.id for entry in INVARIANTS)
 SIZES = ("INV-9", "INV-15")
 """What a novation keeps only together with the caps of a trade, or where one side reduces its position."""
@@ -108,7 +107,7 @@ ORDERED = StandIn(
 
 def inductive(name: str, sentence: str, *rules: str, mark: str = "accepted") -> Any:
     """A theorem about an event, or a part of one, from any state that satisfies the invariants."""
-    return theorem(name, sentence, *(rules or ALL), strength=Strength.INDUCTIVE, marks=(mark,))
+    return theorem(name, sentence, *(rules or EVERY), strength=Strength.INDUCTIVE, marks=(mark,))
 
 
 def up_to(path: Any, name: str, most: Any, grounds: str) -> Any:
