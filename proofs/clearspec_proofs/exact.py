@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from clearspec import collateral, funding, liquidation, margin, oracle, parameters, settlement, waterfall
+from clearspec import collateral, funding, liquidation, margin, oracle, parameters, settlement, trading, waterfall
 from clearspec import events as ev
 from clearspec.ledger import user
 from clearspec.margin import Exposure
@@ -55,7 +55,7 @@ from clearspec.sandbox import POOL as POOL_PARAMETERS
 from clearspec.state import Account, Budget, Feed, Market, MarketStatus, Position, Post, State
 from clearspec.waterfall import SCORE_MAX
 from clearspec_proofs.hints import pick
-from clearspec_proofs.stand_ins import OPAQUE, any_bool, any_standing, standing_in
+from clearspec_proofs.stand_ins import OPAQUE, any_bool, any_standing, opaque, standing_in
 from clearspec_proofs.standings import remembered
 from clearspec_proofs.theorems import Strength, theorem
 from clearspec_proofs.world import MARKET, POOL, World, symbolic
@@ -907,3 +907,84 @@ def uncollectable_part(path: Any) -> Any:
     part = div_floor(min(deficit, BALANCE_MAX) * loss, max(1, losses))
     path.claim("its part", lambda: missing == (part if part <= loss else loss))
     return missing
+
+
+# Trading
+
+
+@theorem(
+    "fill",
+    "A fill that opens or adds costs its notional and realises nothing. One that closes releases the closed lots' part "
+    "of the cost, rounded toward zero, and realises what they bring less that; what goes through zero is opened at its "
+    "own notional.",
+    "TRADE-1",
+    marks=("opens", "closes", "through zero"),
+)
+def fill(path: Any) -> Any:
+    """Of any position and any fill of a lot or more."""
+    position, price = symbolic(path, Position, "position"), path.atom("price", 1, PRICE_MAX)
+    lots, buys = path.atom("lots", 1, SIZE_MAX), path.choice("side", "buys", "sells") == "buys"
+    delta = lots if buys else -lots
+    size, cost = position.size, position.cost
+    after, realised = trading.filled(position, delta, price)
+    path.claim("its lots", lambda: after.size == size + delta)
+    if size == 0 or (size > 0 if buys else size < 0):
+        path.mark("opens")
+        path.claim("its notional", lambda: after.cost == cost + delta * price)
+        path.claim("nothing realised", lambda: realised == 0)
+        return realised
+    held = size if size >= 0 else -size
+    closing = lots if lots <= held else held
+    path.mark("closes" if lots <= held else "through zero")
+    released = div_to_zero(cost * closing, held)
+    closed = closing if buys else -closing
+    path.claim("what is released", lambda: realised == -closed * price - released)
+    path.claim("what stays and opens", lambda: after.cost == cost - released + (delta - closed) * price)
+    return realised
+
+
+@theorem(
+    "admits-fills",
+    "A market admits fills while it is active or reduce-only, and before its expiry if it has one.",
+    "TRADE-4",
+)
+def admits_fills(path: Any) -> Any:
+    """In the second of its expiry no longer."""
+    listing = replace(LISTING, expiry=path.atom("expiry", 0, TIME_MAX))
+    status = next(each for each in MarketStatus if path.choice("status", *MarketStatus) == each)
+    market, time = Market(listing, status, PARAMETERS, 0, 0), path.atom("time", 0, TIME_MAX)
+    found = trading.is_trading(ev.Context(State(), time), market)
+    open_status = status in (MarketStatus.ACTIVE, MarketStatus.REDUCE_ONLY)
+    ahead = listing.expiry == 0 or time < listing.expiry
+    exactly(path, "admitted", found, lambda: open_status and ahead)
+    return bool(found)
+
+
+@theorem(
+    "counterparties",
+    "The counterparties of a default are the accounts that hold lots on the other side: neither the defaulter, nor "
+    "whoever holds the same side, nor whoever holds nothing in the market.",
+    "FALL-6",
+    marks=("found", "none"),
+)
+def counterparties(path: Any) -> Any:
+    """Of an account with a position of any side, and one without; standings and scores are opaque."""
+    world = World(path)
+    world.pool()
+    world.market()
+    for account in ("D", "A", "B"):
+        world.account(account)
+    for account in ("D", "A"):
+        world.position(account, MARKET, "open")
+    sizes = {name: world.state.positions[name, MARKET].size for name in ("D", "A")}
+    ctx = ev.Context(world.state, world.state.time)
+    parts = (
+        opaque(margin.position_exposure, lambda path, _: Exposure(*map(path.fresh, Exposure._fields))),
+        opaque(margin.standing, any_standing),
+    )
+    with standing_in(path, *parts):
+        found = waterfall.ranked_counterparties(ctx, "D", MARKET, sizes["D"])
+    other_side = bool(sizes["A"] > 0) != bool(sizes["D"] > 0)
+    path.mark("found" if other_side else "none")
+    path.claim("these", lambda: found == (["A"] if other_side else []))
+    return len(found)
