@@ -186,6 +186,8 @@ def penalty_bounded(path: Any) -> Any:
     path.claim("the closed part", lambda: paid * held <= bound * closed)
     noted(path, "lemma: the part that stays", bound * other >= 0)
     path.claim("lemma: at most the worth of all that is held", lambda: (bound - paid) * held >= 0)
+    if paid >= bound + 1:
+        path.claim("lemma: beyond the worth of all that is held", lambda: (paid - bound - 1) * held >= 0)
     path.claim("at most the worth", lambda: paid <= bound)
     return paid
 

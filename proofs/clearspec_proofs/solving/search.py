@@ -8,7 +8,7 @@ that an unsat core names. The multipliers are the solution of a system of linear
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import combinations_with_replacement
 from math import lcm
@@ -27,6 +27,9 @@ NEAR = 18
 
 CORE = 10
 """Hypotheses of an unsat core up to which triples are multiplied."""
+
+TURNS, OTHER_SEEDS = 4, 1009
+"""Seeds that are tried where Z3 does not find what is there, and how far they lie apart."""
 
 WIDE = 60
 """Hypotheses near the question among which Z3 looks for a core."""
@@ -214,8 +217,20 @@ class Searching:
         advice = self._by_equations(path, yes, True) or self._by_equations(path, no, False)
         advice = advice or self._by_linear_facts(path, yes, True) or self._by_linear_facts(path, no, False)
         if advice is None and path.effort == Effort.FULL:
-            advice = self._by_products(path, yes, True) or self._by_products(path, no, False)
+            advice = self._in_turns(path, yes, no)
         return self._noted(path, advice)
+
+    def _in_turns(self, path: Path, yes: Polynomial, no: Polynomial) -> Forced | None:
+        """A contradiction that needs products; with other seeds where Z3 names no core that is of use."""
+        own = self._asking()
+        for turn in range(TURNS):
+            if turn > 0:
+                self._z3 = Asking(replace(self.budget, seed=self.budget.seed + OTHER_SEEDS * turn))
+            advice = self._by_products(path, yes, True) or self._by_products(path, no, False)
+            if advice is not None:
+                break
+        self._z3 = own
+        return advice
 
     def _noted(self, path: Path, advice: Forced | None) -> Forced | None:
         if advice is not None:
@@ -324,8 +339,13 @@ def model_of(path: Path, budget: Budget) -> dict[str, int] | None:
         script.hypothesis(entry, number, power_term)
     for polynomial in path.bounds.apart():
         script.assertion(f"(not (= {power_term(polynomial, script)} 0))")
-    solver = solver_for(Asking(budget), script, budget.nonlinear * 4)
-    if solver.check() != z3.sat:
+    for turn in range(TURNS):
+        asking = Asking(replace(budget, seed=budget.seed + OTHER_SEEDS * turn))
+        solver = solver_for(asking, script, budget.nonlinear)
+        said = solver.check()
+        if said != z3.unknown:
+            break
+    if said != z3.sat:
         return None
     model = solver.model()
     values = {str(entry): model[entry].as_long() for entry in model.decls() if z3.is_int_value(model[entry])}
