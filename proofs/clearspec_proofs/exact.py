@@ -664,8 +664,9 @@ def haircut_of_a_newcomer(path: Any) -> Any:
     """Windows in numbers; what remains is opaque. Without tiers, which PARM-7 refuses, there is no initial margin."""
     seconds = (1, 2, 3, HAIRCUT_STEPS_MAX - 1, HAIRCUT_STEPS_MAX, HAIRCUT_STEPS_MAX + 1)
     interval, step = seconds[pick(path, "window", 0, len(seconds) - 1)], pick(path, "step", 1, 2)
-    mark, table = symbolic(path, MarkParameters, "mark", variation_interval=interval), symbolic(path, Tier, "tier")
-    tiers = (table,) if path.choice("tiers", "one", "none") == "one" else ()
+    mark = symbolic(path, MarkParameters, "mark", variation_interval=interval)
+    table, above = symbolic(path, Tier, "tier"), symbolic(path, Tier, "tier above")
+    tiers = (table, above) if path.choice("tiers", "two", "none") == "two" else ()
     chosen = replace(PARAMETERS, mark=mark, margin=replace(MARGIN, tiers=tiers))
     feed = symbolic(path, FeedParameters, "feed", feed="F", sources=(), step_interval=step)
     with standing_in(path, remembered(parameters.shrunk, OPAQUE, any_one)):
