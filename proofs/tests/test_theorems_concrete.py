@@ -30,7 +30,12 @@ WITH_STAND_INS = {
     "events.gate:stale-price": "the real refreshing of marks asks for markets in order",
     "events.path-to-flat:in-default": "the real scan asks for all markets of all accounts",
     "events.path-to-flat:liquidatable": "the real fill tests ask for parameters inside the envelope",
+    "exact.closable-size": "the real restoring size asks for a penalty below maintenance",
+    "exact.result-at-risk": "the real requirements ask for parameters inside the envelope",
+    "invariants.admitted-parameters": "the real powers take a turn for every step",
+    "invariants.standing-of-a-holder": "the real requirements ask for parameters inside the envelope",
     "liquidation.closing-frees-requirement": "the real tables ask for ratios that never fall",
+    "margin.fits-128-bits:exposure": "the real requirements ask for parameters inside the envelope",
     "settlement.settling-a-position-conserves": "the real exposures ask for markets in order",
     "trading.close-at-mark-is-accepted": "the real requirements ask for parameters inside the envelope",
 }
