@@ -16,6 +16,7 @@ from clearspec import events as ev
 from clearspec import margin, waterfall
 from clearspec.ledger import Kind
 from clearspec.margin import Exposure, position_exposure
+from clearspec.numerics import SCALE
 from clearspec.parameters import CollateralTerms
 from clearspec.state import Account, MarketStatus, Position, State
 from clearspec_proofs.lifting.paths import Discarded
@@ -39,8 +40,11 @@ TABLES = {
 }  # fmt: skip
 
 
-UNUSED = CollateralTerms(COIN, f"{COIN}-feed", 1, 0, 0, 0, 1)
-"""Terms of a collateral asset that a pool does not take: a world's pool takes one, of which nobody holds anything."""
+UNUSED = CollateralTerms(COIN, f"{COIN}-feed", 1, SCALE, 0, 0, 1)
+"""Terms of a collateral asset that a pool does not take: a world's pool takes one, of which nobody holds anything.
+
+Its haircut is all that it is worth, so that no inequality of the envelope fails for an asset that is not there.
+"""
 
 
 class NotThisShape(Exception):
