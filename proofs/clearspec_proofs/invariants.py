@@ -1534,8 +1534,8 @@ def resolve_default(path: Any) -> Any:
     world.pool(collateral=(COIN,), layers=world.one_of("layers", *LAYERS))
     world.market(phase=world.one_of("phase", OPEN, COLLECTING, PAYING), bare=True)
     world.loses_money = True
-    kind = world.one_of("A holds", FLAT, LONG, SHORT) if world.phases[MARKET] == OPEN else CLAIM
-    world.account("A", **{MARKET: kind})
+    held = {OPEN: (FLAT, LONG, SHORT), COLLECTING: (FLAT, LONG, SHORT, CLAIM), PAYING: (FLAT, CLAIM)}
+    world.account("A", **{MARKET: world.one_of("A holds", *held[world.phases[MARKET]])})
     others = world.one_of("counterparties", *range(len(COUNTERPARTIES) + 1)) if world.explicit else 1
     for account in COUNTERPARTIES[:others]:
         world.account(account)
