@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import fields, replace
+from itertools import product
 from typing import Any
 
 from clearspec import (
@@ -184,9 +185,15 @@ def holders(path: Any, *accounts: str) -> Books:
 
 
 def elsewhere(world: Books) -> None:
-    """An account of another pool."""
+    """Two accounts of another pool."""
     world.pool("Q")
-    world.account("C", "Q")
+    for account in "CD":
+        world.account(account, "Q")
+
+
+def an_account(world: Books) -> Any:
+    """The account, one of another pool, or one that does not exist."""
+    return world.one_of("account", "A", "C", NOBODY)
 
 
 def an_asset(world: Books) -> Any:
@@ -196,12 +203,17 @@ def an_asset(world: Books) -> Any:
 
 @inductive("open_account", "Opening an account keeps every invariant.")
 def open_account(path: Any) -> Any:
-    """New and known, with a position and without, the backstop of this pool or of another."""
+    """New and known, here or in another pool, with a position and without, the backstop of this pool or of another."""
     world = Books(path)
     world.pool(backstop=world.one_of("backstop", "", "A"))
+    places = ["unknown", "here"]
     if world.either("another pool"):
         world.pool("Q", backstop=world.one_of("its backstop", "", "A"))
-    if world.either("known"):
+        places.append("there")
+    place = world.one_of("A is", *places)
+    if place == "there":
+        world.account("A", "Q")
+    elif place == "here":
         held = world.one_of("A holds", LONG, SHORT, "nothing")
         if held != "nothing":
             world.feed(markets=(MARKET,))
@@ -258,7 +270,7 @@ def convert(path: Any) -> Any:
         opaque(collateral.conversion_price, any_integer), opaque(collateral.conversion_need, any_integer),
         passing(collateral.require_outflow),
     )  # fmt: skip
-    _, account, keeper = two_sides(world)
+    account, keeper = two_accounts(world)
     action = world.action(ev.Convert, account=account, keeper=keeper, asset=an_asset(world))
     return world.keeps_invariants(action, *stand_ins).reason
 
@@ -876,10 +888,10 @@ def bounded_by(world: Books, cap: Any) -> None:
     lemma(world.path, "its notional too", lambda: interest * top <= cap * top)
 
 
-def two_sides(world: Books) -> Any:
-    """A market and two accounts; or one that does not exist, the same account twice, one of another pool."""
-    others = (("A", "A"), ("A", NOBODY), (NOBODY, "B"), ("A", "C"), ("C", "B"))
-    return world.one_of("sides", (MARKET, "A", "B"), (NOWHERE, "A", "B"), *((MARKET, *each) for each in others))
+def two_accounts(world: Books) -> Any:
+    """Of the pool, of another, or unknown; or the same twice."""
+    pairs = product(("A", "C", NOBODY), ("B", "D", NOBODY))
+    return world.one_of("sides", *pairs, ("A", "A"), ("C", "C"))
 
 
 def novated(world: Books, reducing: str = "") -> StandIn:
@@ -955,8 +967,8 @@ def trade(path: Any) -> Any:
         STANDING, novated(world), fees_charged(world), sizes_tested(world),
         *(opaque(test, any_bool) for test in opaques), *map(passing, checks),
     )  # fmt: skip
-    market, buyer, seller = two_sides(world)
-    action = world.action(ev.Trade, market=market, buyer=buyer, seller=seller)
+    buyer, seller = two_accounts(world)
+    action = world.action(ev.Trade, market=a_market(world), buyer=buyer, seller=seller)
     receipt = world.keeps_invariants(action, *stand_ins)
     if receipt.reason is None:
         path.claim("the cap has been tested", lambda: world.lost == set())
@@ -1142,8 +1154,8 @@ def liquidate(path: Any) -> Any:
         held_standing(world), novated(world, "A"), penalty_paid(world), closable(world),
         opaque(liquidation.may_act_for, any_bool), opaque(trading.reduces, any_bool), passing(liquidation.require_able),
     )  # fmt: skip
-    market, account, liquidator = two_sides(world)
-    action = world.action(ev.Liquidate, market=market, account=account, liquidator=liquidator)
+    account, liquidator = two_accounts(world)
+    action = world.action(ev.Liquidate, market=a_market(world), account=account, liquidator=liquidator)
     return world.keeps_invariants(action, *stand_ins).reason
 
 
@@ -1534,8 +1546,7 @@ def resolve_default(path: Any) -> Any:
     world.pool(collateral=(COIN,), layers=world.one_of("layers", *LAYERS))
     world.market(phase=world.one_of("phase", OPEN, COLLECTING, PAYING), bare=True)
     world.loses_money = True
-    held = {OPEN: (FLAT, LONG, SHORT), COLLECTING: (FLAT, LONG, SHORT, CLAIM), PAYING: (FLAT, CLAIM)}
-    world.account("A", **{MARKET: world.one_of("A holds", *held[world.phases[MARKET]])})
+    world.account("A", **{MARKET: world.one_of("A holds", *HELD[world.phases[MARKET]])})
     others = world.one_of("counterparties", *range(len(COUNTERPARTIES) + 1)) if world.explicit else 1
     for account in COUNTERPARTIES[:others]:
         world.account(account)
@@ -1721,14 +1732,13 @@ def settle_position(path: Any) -> Any:
     world = Books(path)
     world.feed(markets=(OTHER_MARKET, MARKET))
     world.pool()
-    case = world.one_of("case", COLLECTING, OPEN, PAYING, CLOSED, "unknown account", "unknown market")
-    phase = case if case in HELD else OPEN
+    phase = world.one_of("phase", *HELD)
     world.market(phase=phase)
     world.loses_money = True
     world.account("A", **{MARKET: world.one_of("A holds", *HELD[phase])})
+    elsewhere(world)
     stand_ins = (ORDERED, losses_found(world), part_uncollectable(path), layers_drawn(world), claims_counted(world))
-    account = NOBODY if case == "unknown account" else "A"
-    action = ev.SettlePosition(account, NOWHERE if case == "unknown market" else MARKET)
+    action = ev.SettlePosition(an_account(world), a_market(world))
     return world.keeps_invariants(action, *stand_ins).reason
 
 
@@ -1749,12 +1759,11 @@ def pay_claim(path: Any) -> Any:
     world = Books(path)
     world.feed(markets=(OTHER_MARKET, MARKET))
     world.pool()
-    case = world.one_of("case", PAYING, OPEN, COLLECTING, CLOSED, "unknown account", "unknown market")
-    phase = case if case in HELD else OPEN
+    phase = world.one_of("phase", *HELD)
     world.market(phase=phase)
     world.account("A", **{MARKET: world.one_of("A holds", *HELD[phase])})
-    account = NOBODY if case == "unknown account" else "A"
-    action = ev.PayClaim(account, NOWHERE if case == "unknown market" else MARKET)
+    elsewhere(world)
+    action = ev.PayClaim(an_account(world), a_market(world))
     return world.keeps_invariants(action, last_share(path)).reason
 
 
