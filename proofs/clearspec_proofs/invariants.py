@@ -246,16 +246,17 @@ def transfer(path: Any) -> Any:
     """Within a pool, to itself, or to pools that take both assets, one, or settle in what is collateral here."""
     world = holders(path, "A")
     where = world.one_of(
-        "target", "here", "itself", "nobody", "from nobody", "takes both", "takes cash", "settles in coin"
+        "target", "here", "itself", "nobody", "from nobody", "both nobody", "takes both", "takes cash",
+        "settles in coin",
     )  # fmt: skip
-    if where in ("here", "itself", "nobody", "from nobody"):
+    if where in ("here", "itself", "nobody", "from nobody", "both nobody"):
         world.account("B")
     else:
         taken = (COIN,) if where == "takes both" else ()
         world.pool("Q", collateral=taken, settlement_asset=COIN if where == "settles in coin" else CASH)
         world.account("B", "Q")
-    target = {"itself": "A", "nobody": NOBODY}.get(where, "B")
-    account = NOBODY if where == "from nobody" else "A"
+    target = {"itself": "A", "nobody": NOBODY, "both nobody": NOBODY}.get(where, "B")
+    account = NOBODY if where in ("from nobody", "both nobody") else "A"
     action = world.action(ev.Transfer, account=account, target=target, asset=an_asset(world))
     return world.keeps_invariants(action, passing(collateral.require_outflow)).reason
 
