@@ -57,13 +57,13 @@ READS: dict[str, dict[str, tuple[str, ...]]] = {
         "balances": ("clearing",), "marks": ("price",), "open_interest": ALL, "pools": ALL,
     },
     "INV-14": {
-        "markets": ("listing.expiry", "listing.parameters.settlement_window", "status"),
-        "settlements": ("accrued", "accrued_time"), "time": ALL,
+        "markets": ("listing.feed", "listing.expiry", "listing.parameters.settlement_window", "status"),
+        "settlements": ("accrued", "accrued_time"), "feeds": ("parameters",), "time": ALL,
     },
     "INV-15": {
         "markets": ("listing.feed",), "settlements": ("residual",), "open_interest": ALL, "feeds": ("parameters",)
     },
-    "INV-16": {"feeds": ("anchor", "parameters")},
+    "INV-16": {"feeds": ("anchor", "parameters"), "markets": ("listing.feed",), "marks": ("price",)},
     "INV-17": {"markets": KEYS, "open_interest": ALL, "marks": ("price",)},
 }  # fmt: skip
 """Tables and fields that each invariant reads, also of records within records, and of balances the kinds; ``KEYS`` are
@@ -142,6 +142,8 @@ def is_concerned(name: str, table: str, key: Any, concerned: Changes | None) -> 
         return (key if table == "accounts" else key[0]) in owners
     if name == "INV-9" and table in ("markets", "fundings"):
         return ("markets", key) in concerned or ("fundings", key) in concerned
+    if name == "INV-16":
+        return table == "feeds" or ("markets", key) in concerned or ("marks", key) in concerned
     return (table, key) in concerned
 
 

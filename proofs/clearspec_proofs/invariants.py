@@ -355,7 +355,9 @@ def claim_feed(world: Books, market: str, feed: Any) -> None:
 
 
 @inductive(
-    "accrued_index", "Accruing a settlement TWAP keeps every invariant, and gives a price from 0 to 2^36.", mark="done"
+    "accrued_index",
+    "Accruing a settlement TWAP keeps every invariant, and gives a price from 0 to the feed's highest.",
+    mark="done",
 )
 def accrued_index(path: Any) -> Any:
     """Without expiry, before the window, inside it and past expiry."""
@@ -371,7 +373,7 @@ def accrued_index(path: Any) -> Any:
         if world.state.settlements[MARKET] is not before:
             twap_lemmas(world, before, moved)
         path.claim("not negative", lambda: result >= 0)
-        path.claim("at most the highest price", lambda: result <= PRICE_MAX)
+        path.claim("at most the highest price", lambda: result <= moved.parameters.max_price)
         return result
 
     return world.call(call)
@@ -381,15 +383,22 @@ def twap_lemmas(world: Books, before: Any, moved: Feed) -> None:
     """Each price for its seconds, and their sum, are at most the highest price for as many seconds."""
     path, after = world.path, world.state.settlements[MARKET]
     terms, held = world.state.markets[MARKET].listing, world.state.feeds[FEED].index
-    window = terms.parameters.settlement_window
+    window, top = terms.parameters.settlement_window, moved.parameters.max_price
     since = max(0, after.accrued_time - max(terms.expiry - window, before.accrued_time))
     left = terms.expiry - after.accrued_time
     for price, seconds in ((held if held > 0 else moved.index, since), (moved.index, left)):
         path.claim("seconds are not negative", lambda seconds=seconds: seconds >= 0)
-        path.claim("a price for seconds", lambda price=price, seconds=seconds: price * seconds <= PRICE_MAX * seconds)
+        path.claim("a price for seconds", lambda price=price, seconds=seconds: price * seconds <= top * seconds)
         path.claim("a price for seconds", lambda price=price, seconds=seconds: price * seconds >= 0)
     total = after.accrued + moved.index * left
-    path.claim("all prices of the window", lambda: 0 <= total <= PRICE_MAX * window)
+    path.claim("all prices of the window", lambda: 0 <= total <= top * window)
+
+
+def price_up_to(world: Books, name: str, top: Any) -> Any:
+    """A price that a theorem bounds by the highest one of a feed."""
+    price = world.path.fresh(name, 0, PRICE_MAX)
+    given(world.path, price <= top, "range of a price")
+    return price
 
 
 def index_accrued(world: Books) -> StandIn:
@@ -398,7 +407,7 @@ def index_accrued(world: Books) -> StandIn:
     def result(_: Any, market: str, feed: Any) -> Any:
         claim_open(world, market)
         claim_feed(world, market, feed)
-        return world.path.fresh("accrued_index", 0, PRICE_MAX)
+        return price_up_to(world, "accrued_index", feed.parameters.max_price)
 
     def then(_: Any, market: str, __: Any) -> Known:
         accrued, time = world.path.fresh("accrued"), world.path.fresh("accrued_time")
@@ -425,7 +434,7 @@ def index_found(world: Books) -> StandIn:
         world.claim_moment(ctx)
         claim_open(world, market)
         claim_feed(world, market, feed)
-        return world.path.fresh("index", 0, PRICE_MAX)
+        return price_up_to(world, "index", feed.parameters.max_price)
 
     return StandIn(oracle.accrued_index, "invariants.accrued_index", lambda _: result)
 
@@ -454,11 +463,11 @@ def refresh_mark(path: Any) -> Any:
 def mark_refreshed(world: Books) -> StandIn:
     """A mark is refreshed; the new one is any. When all are, its feed must have an index."""
 
-    def then(_: Any, market: str, __: Any) -> Known:
+    def then(_: Any, market: str, feed: Any) -> Known:
         if market not in world.state.marks:
             return {}
         rest = [Unknown(f"the {item.name} of {market}'s mark") for item in fields(Mark)[1:]]
-        return {("marks", market): Mark(world.path.fresh("refreshed", 0, PRICE_MAX), *rest)}
+        return {("marks", market): Mark(price_up_to(world, "refreshed", feed.parameters.max_price), *rest)}
 
     def result(_: Any, market: str, feed: Any) -> None:
         claim_feed(world, market, feed)

@@ -36,7 +36,7 @@ REQUIREMENT_MAX = 2**62
 """Notional or requirement of 64 positions (NUM-9)."""
 
 KEPT, CLOSED, REST = "kept", "closed", "above"
-IN_CAP = "range (INV-15, at a mark within the cap of its feed)"
+IN_CAP = "range (INV-15, INV-16)"
 TABLES, FREED = "liquidation.closing-frees-the-lowest-ratio", "liquidation.closing-frees-requirement"
 
 

@@ -229,6 +229,7 @@ class SoundWorld(World):
         state, path, name = self.state, self.path, self.label(market)
         low = 1 if self.phases[market] in (COLLECTING, PAYING) else 0
         price, basis = self.atom(f"{name}.mark.price", low, PRICE_MAX, "INV-9"), path.atom(f"{name}.mark.basis_sum")
+        self.said(price <= self.highest_price(market), "INV-16")
         state.marks.put(market, symbolic(path, Mark, f"{name}.mark", price=price, basis_sum=basis))
         period = state.markets[market].listing.parameters.funding.period
         figures = {
@@ -241,6 +242,10 @@ class SoundWorld(World):
         self.said(figures["carry"] < SCALE * period, "INV-9")
         state.fundings.put(market, symbolic(path, Funding, f"{name}.funding", **figures))
         state.settlements.put(market, self.settlement(market, f"{name}.settlement", price))
+
+    def highest_price(self, market: str) -> Any:
+        """The highest price of the feed that a market follows."""
+        return self.state.feeds[self.state.markets[market].listing.feed].parameters.max_price
 
     def samples(self, market: str) -> tuple[Any, ...]:
         """Premium samples of a running interval: one of any value stands for all; all where the real functions run."""
@@ -300,7 +305,7 @@ class SoundWorld(World):
         accrued, moment = self.atom(f"{name}.accrued", 0, None, "INV-14"), path.atom(f"{name}.accrued_time", 1)
         for fact in (moment > start, moment <= listing.expiry, moment <= self.state.time):
             self.said(fact, "INV-14")
-        self.said(accrued <= PRICE_MAX * (moment - start), "INV-14")
+        self.said(accrued <= self.highest_price(market) * (moment - start), "INV-14")
         return accrued, moment
 
     def rest(self, market: str) -> None:
@@ -423,7 +428,7 @@ class SoundWorld(World):
 
     def _bound_sides(self, market: str, *sides: Any) -> None:
         """INV-15, and that the notional of each touched position has its sign."""
-        top = self.state.feeds[self.state.markets[market].listing.feed].parameters.max_price
+        top = self.highest_price(market)
         for position in self.held(market, *RESTS):
             given(self.path, position.size * top >= 0 if position.size >= 0 else position.size * top <= 0, "range")
         for lots in sides:

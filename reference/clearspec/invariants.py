@@ -49,6 +49,11 @@ def market_positions(state: State, market: str) -> list[Position]:
     return [position for (_, held), position in state.positions.items() if held == market]
 
 
+def highest_price(state: State, record: Market) -> int:
+    """The highest price of the feed that a market follows."""
+    return state.feeds[record.listing.feed].parameters.max_price
+
+
 def _markets(state: State) -> list[tuple[str, Market]]:
     return list(state.markets.items())
 
@@ -260,7 +265,9 @@ def _paying_in_order(state: State, market: str, record: Market, settlement: Sett
     return in_range and paid * claims <= share < (paid + 1) * claims
 
 
-@invariant("INV-14", "A settlement TWAP has accrued at most the highest price for each second of its window gone by.")
+@invariant(
+    "INV-14", "A settlement TWAP has accrued at most its feed's highest price for each second of its window gone by."
+)
 def twap_within_prices(state: State) -> bool:
     """So the price at which a market settles is a price."""
     return all(_twap_in_bounds(state, market, record) for market, record in _markets(state))
@@ -277,7 +284,7 @@ def _twap_in_bounds(state: State, market: str, record: Market) -> bool:
         return settlement.accrued == 0
     if expiry == 0 or not start < settlement.accrued_time <= expiry or settlement.accrued_time > state.time:
         return False
-    return 0 <= settlement.accrued <= PRICE_MAX * (settlement.accrued_time - start)
+    return 0 <= settlement.accrued <= highest_price(state, record) * (settlement.accrued_time - start)
 
 
 @invariant(
@@ -290,15 +297,18 @@ def sides_bounded(state: State) -> bool:
 
 def _sides_in_bounds(state: State, market: str, record: Market) -> bool:
     longs = state.open_interest[market]
-    top = state.feeds[record.listing.feed].parameters.max_price
+    top = highest_price(state, record)
     sides = (longs, longs + state.settlements[market].residual)
     return all(0 <= lots <= SIZE_MAX and lots * top <= NOTIONAL_MAX for lots in sides)
 
 
-@invariant("INV-16", "The anchor of a feed is at most its highest price.")
-def anchors_within_caps(state: State) -> bool:
-    """The index of the next step is banded around it."""
-    return all(0 <= feed.anchor <= feed.parameters.max_price for feed in state.feeds.values())
+@invariant("INV-16", "The anchor of a feed and the marks of the markets that follow it are at most its highest price.")
+def prices_within_caps(state: State) -> bool:
+    """The next index is banded around the anchor; no position is worth more than its lots at the highest price."""
+    anchors = all(0 <= feed.anchor <= feed.parameters.max_price for feed in state.feeds.values())
+    return anchors and all(
+        state.marks[market].price <= highest_price(state, record) for market, record in _markets(state)
+    )
 
 
 @invariant("INV-17", "A market in which lots are open has had a price.")

@@ -56,6 +56,15 @@ def listing_violations(state: State, listing: MarketListing, maintenance: int) -
     return found
 
 
+def opened_pool_violations(state: State, pool: PoolParameters) -> list[Violation]:
+    """Violations of a pool's own inequalities and of its haircuts over one step of their own feeds."""
+    found = pool_violations(pool)
+    for terms in pool.collateral:
+        feed = state.feeds[terms.feed].parameters
+        found += haircut_violations(terms, feed, 1, feed.step_interval)
+    return found
+
+
 def lowest_maintenance(listing: MarketListing) -> int:
     """Maintenance ratio of the lowest tier; 0 without tiers, which the envelope forbids."""
     tiers = listing.parameters.margin.tiers
@@ -209,7 +218,4 @@ def _check_pool(state: State, pool: PoolParameters) -> None:
     for terms in pool.collateral:
         _known(subject, "asset", terms.asset, state.assets)
         _known(subject, "feed", terms.feed, state.feeds)
-    _refuse(subject, pool_violations(pool))
-    for terms in pool.collateral:
-        feed = state.feeds[terms.feed].parameters
-        _refuse(subject, haircut_violations(terms, feed, 1, feed.step_interval))
+    _refuse(subject, opened_pool_violations(state, pool))

@@ -14,8 +14,8 @@ from clearspec.formats import Observable, ObservableAccount, ObservableMarket, O
 from clearspec.funding import funding_owed, haircut_owed
 from clearspec.invariants import broken
 from clearspec.ledger import Kind, balance, custody_held, house, statement, uncovered_loss
-from clearspec.listing import listing_violations, lowest_maintenance
-from clearspec.parameters import AssetParameters, PoolParameters, Violation, feed_violations, pool_violations
+from clearspec.listing import listing_violations, lowest_maintenance, opened_pool_violations
+from clearspec.parameters import AssetParameters, PoolParameters, Violation, feed_violations
 from clearspec.rules import rule
 from clearspec.state import (
     Account,
@@ -127,7 +127,7 @@ def _outside_envelope(state: State) -> Iterator[tuple[str, Violation]]:
     for name, feed in state.feeds.items():
         yield from ((f"feed {name}", entry) for entry in feed_violations(feed.parameters))
     for name, pool in state.pools.items():
-        yield from ((f"pool {name}", entry) for entry in pool_violations(pool))
+        yield from ((f"pool {name}", entry) for entry in opened_pool_violations(state, pool))
     for name, market in state.markets.items():
         lowest = lowest_maintenance(market.listing)
         if state.time < market.ramp_end:
@@ -136,11 +136,10 @@ def _outside_envelope(state: State) -> Iterator[tuple[str, Violation]]:
 
 
 def _out_of_reach(state: State) -> Iterator[tuple[str, str]]:
-    """Marks that no price of their feed explains, and ramps that begin after the last event."""
+    """Marks whose feed has no index, and ramps that begin after the last event."""
     for name, market in state.markets.items():
-        price, feed = state.marks[name].price, state.feeds[market.listing.feed]
-        if price > feed.parameters.max_price or (price > 0 and feed.index == 0):
-            yield f"market {name}", "a mark that its feed explains"
+        if state.marks[name].price > 0 and state.feeds[market.listing.feed].index == 0:
+            yield f"market {name}", "an index of the feed of its mark"
         if market.ramp_start > state.time:
             yield f"market {name}", "a ramp that has begun"
 

@@ -199,8 +199,8 @@ def test_restore_refuses_what_events_cannot_reach(table: str, field: str | None,
         ("pools", lambda pool: pool.update(layers=["tear_up", "insurance_fund"]), "pool main",
          "funds-before-sharing to hold"),
         ("markets", lambda market: market.update(ramp_start="4102444800"), "market BTC-PERP", "a ramp that has begun"),
-        ("marks", lambda mark: mark.update(price="1000000001"), "market BTC-PERP", "a mark that its feed explains"),
-        ("feeds", lambda feed: feed.update(index="0"), "market BTC-PERP", "a mark that its feed explains"),
+        ("marks", lambda mark: mark.update(price="1000000001"), "$.objects", "INV-16 to hold"),
+        ("feeds", lambda feed: feed.update(index="0"), "market BTC-PERP", "an index of the feed of its mark"),
     ],
 )  # fmt: skip
 def test_restore_refuses_what_no_genesis_and_no_event_writes(
