@@ -8,7 +8,7 @@ order. This tests what is trusted, and what the theorems' own code does with sym
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, is_dataclass
 from itertools import islice
@@ -143,12 +143,14 @@ class Run:
     lines: list[Line] = field(default_factory=list)
 
 
-def concrete_run(theorem: Theorem, integers: dict[str, int], options: dict[str, Any]) -> Run:
+def concrete_run(
+    theorem: Theorem, integers: dict[str, int], options: dict[str, Any], recall: Sequence[int] = ()
+) -> Run:
     """The theorem on plain numbers, with its stand-ins."""
     run = Run("holds")
     with lines_of_reference(run.lines):
         try:
-            run.value = theorem.body(Concrete(Given(integers, options), stand_ins=True))
+            run.value = theorem.body(Concrete(Given(integers, options), stand_ins=True, recall=recall))
         except Discarded:
             run.ending = "discarded"
         except Failed as failed:
@@ -198,7 +200,8 @@ def compare(theorem: Theorem, guide: Guide, limit: int | None = None, budget: Bu
             result.without_model.append(trail)
         else:
             options = chosen(end.path)
-            found = difference(lifted, concrete_run(theorem, integers, options), integers, options)
+            run = concrete_run(theorem, integers, options, vars(end.path).get("recalled", ()))
+            found = difference(lifted, run, integers, options)
             result.compared += 1
             result.differences += [f"{trail}: {found}"] if found else []
     return result

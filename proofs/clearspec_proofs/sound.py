@@ -178,7 +178,8 @@ class SoundWorld(World):
         path = self.path
         quorum = path.atom(f"{feed}.parameters.quorum", 1, SOURCES_MAX, "range (envelope)")
         parameters = symbolic(path, FeedParameters, f"{feed}.parameters", feed=feed, sources=sources, quorum=quorum)
-        most = parameters.max_price if isinstance(parameters.max_price, int) else PRICE_MAX
+        drawn = isinstance(parameters.max_price, int) and not self.is_free("INV-9, INV-16")
+        most = parameters.max_price if drawn else PRICE_MAX
         prices = {name: path.atom(f"{feed}.{name}", 0, most) for name in ("index", "anchor")}
         record = symbolic(path, Feed, feed, parameters=parameters, markets=markets, **prices)
         self.said(record.index <= parameters.max_price, "INV-9")

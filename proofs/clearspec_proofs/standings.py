@@ -8,7 +8,7 @@ contracts.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from clearspec import events as ev
@@ -32,18 +32,22 @@ PRICES = "margin.collateral-price-at-most-index"
 def remembered(function: Function, grounds: str, result: Callable[..., Any]) -> StandIn:
     """A function that writes nothing, by its contract: of equal arguments it gives equal results.
 
-    ``result(path, *arguments)`` makes one.
+    ``result(path, *arguments)`` makes one. Arguments are equal on a path if they are the same terms; on plain numbers
+    that a path took, where the path found them equal (``recall``), for terms that differ may come to one number.
     """
 
     def of(path: Any) -> Function:
         known: list[tuple[tuple[Any, ...], Any]] = path.__dict__.setdefault(f"remembered {function.__name__}", [])
+        recalled: list[int] = path.__dict__.setdefault("recalled", [])
+        told: Sequence[int] = getattr(path, "recall", ())
 
         def stand_in(*arguments: Any) -> Any:
-            for before, found in known:
-                if same(before, arguments):
-                    return found
-            known.append((arguments, result(path, *arguments)))
-            return known[-1][1]
+            found = (place for place, (before, _) in enumerate(known) if same(before, arguments))
+            place = told[len(recalled)] if told else next(found, len(known))
+            recalled.append(place)
+            if place == len(known):
+                known.append((arguments, result(path, *arguments)))
+            return known[place][1]
 
         return stand_in
 

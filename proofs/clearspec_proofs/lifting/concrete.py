@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from clearspec_proofs.lifting.paths import Discarded, Failed
@@ -38,9 +38,13 @@ class Given:
 
 
 class Concrete:
-    """Stands where a ``Path`` stands, with numbers for atoms; ``stand_ins`` says whether contracts are used."""
+    """Stands where a ``Path`` stands, with numbers for atoms; ``stand_ins`` says whether contracts are used.
 
-    def __init__(self, values: Values, stand_ins: bool) -> None:
+    ``recall``: which of their earlier answers the contracts repeat, call by call, as a path did that is run again.
+    """
+
+    def __init__(self, values: Values, stand_ins: bool, recall: Sequence[int] = ()) -> None:
+        self.recall = recall
         self.values = values
         self.stand_ins = stand_ins
         self.counts: dict[str, int] = {}
