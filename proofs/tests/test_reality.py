@@ -16,6 +16,7 @@ from clearspec_proofs.lifting.terms import Condition, Term
 from clearspec_proofs.reality import answer, at, compare, lines_of_reference
 from clearspec_proofs.solving.emit import guide_for
 from clearspec_proofs.solving.search import Budget
+from clearspec_proofs.standings import remembered
 from clearspec_proofs.theorems import Strength, Theorem, catalogue
 
 PROFILE = os.environ.get("CLEARSPEC_PROFILE", "ci")
@@ -103,6 +104,26 @@ def test_numbers_for_a_path_satisfy_all_that_it_supposes() -> None:
     assert said == "sat"
     assert values["a"] * values["b"] == 12
     assert values["a"] == values["quotient0"] * values["b"] + values["remainder0"]
+
+
+def doubled(value: Any) -> Any:
+    return 2 * value
+
+
+def test_a_contract_answers_as_the_path_did_where_arguments_come_to_one_number() -> None:
+    """On a path two terms are two arguments; at a = b a run that compares numbers would repeat the first answer."""
+    contract = remembered(doubled, "opaque", lambda path, _: path.fresh("answer", 0, 9))
+
+    def body(path: Any) -> Any:
+        a, b = path.atom("a", 3, 3), path.atom("b", 3, 3)
+        answer = contract.of(path)
+        first, second, again = answer(a), answer(b), answer(a)
+        path.assume(lambda: first != second)
+        return first, second, again
+
+    result = compare(theorem(body), Blind())
+    assert (result.compared, result.differences) == (result.paths, [])
+    assert result.compared >= 2
 
 
 def test_impossible_paths_are_counted_and_not_compared() -> None:
