@@ -40,7 +40,11 @@ def follow(world: World, action: Any, *stand_ins: StandIn, time: Any = None, act
 
 def accepted(world: World, action: Any, *stand_ins: StandIn, time: Any = None, actor: str = "actor") -> ev.Receipt:
     """Apply an action in its turn, which must be accepted."""
-    receipt = follow(world, action, *stand_ins, time=time, actor=actor)
+    return claim_accepted(world, follow(world, action, *stand_ins, time=time, actor=actor))
+
+
+def claim_accepted(world: World, receipt: ev.Receipt) -> ev.Receipt:
+    """Claim that an action was accepted."""
     world.path.claim(f"{receipt.action} is accepted", lambda: receipt.reason is None)
     world.path.mark("accepted")
     return receipt

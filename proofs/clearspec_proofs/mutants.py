@@ -106,7 +106,7 @@ def _mutant(entry: Any, place: str) -> Mutant:
     wrong = [name for name, kind in FIELDS.items() if not isinstance(entry[name], kind)]
     if wrong or not entry["theorems"] or not all(isinstance(name, str) for name in entry["theorems"]):
         raise MutantError(f"{place}: {entry['name']}: {wrong[0] if wrong else 'theorems'} is of another type")
-    if not all(type(value) in (int, str) for value in entry.get("numbers", {}).values()):
+    if not all(type(value) in (int, str, bool) for value in entry.get("numbers", {}).values()):
         raise MutantError(f"{place}: {entry['name']}: numbers are whole numbers or options by name")
     return Mutant(**{**entry, "theorems": tuple(entry["theorems"])})
 

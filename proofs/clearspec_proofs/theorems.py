@@ -56,8 +56,8 @@ class Theorem:
         return str(FilePath(inspect.getfile(self.body)).relative_to(FilePath(__file__).parents[1]))
 
 
-MODULES = (*CHAPTERS.values(), "exact")
-"""Modules of theorems: one for each chapter, and one of formulas written out."""
+MODULES = (*CHAPTERS.values(), "exact", "accepted")
+"""Modules of theorems: one for each chapter, one of formulas written out, one of what each accepted event required."""
 
 THEOREMS: dict[str, Theorem] = {}
 
