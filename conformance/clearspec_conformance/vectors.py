@@ -67,7 +67,7 @@ FEATURE_OF: dict[str, str] = {
 }
 """The feature that an engine must claim to be asked an action."""
 
-SUITE_VERSION = f"{VERSION}.0.1"
+SUITE_VERSION = f"{VERSION}.1.0"
 """Version of this project's suite: format, coverage, fix (spec/protocol.md)."""
 
 

@@ -24,10 +24,12 @@ from clearspec import (
 from clearspec import events as ev
 from clearspec.ledger import Kind, clearing, house, user
 from clearspec.numerics import BALANCE_MAX, SAMPLES_MAX, TIME_MAX, mul_ceil, notional
-from clearspec.parameters import MarketKind, MarketListing, MarketParameters
+from clearspec.parameters import Layer, MarketKind, MarketListing, MarketParameters
 from clearspec.state import Budget, Funding, Mark, Market, MarketStatus, Post, Settlement
+from clearspec_proofs import desk as desk_module
 from clearspec_proofs import trading as trading_proofs
 from clearspec_proofs.collateral import one_of
+from clearspec_proofs.desk import Desk
 from clearspec_proofs.enabled import follow
 from clearspec_proofs.events import INSIDE, new_parameters
 from clearspec_proofs.stand_ins import (
@@ -355,6 +357,7 @@ def convert(path: Any) -> Any:
     done.reports(paid=done.receipt.amounts["paid"], worth=worth)
     done.moved(action.amount, keys[COIN, "A"], keys[COIN, "B"])
     done.moved(done.receipt.amounts["paid"], keys[CASH, "B"], keys[CASH, "A"])
+    done.claim("in range", lambda: done.now.balances[keys[CASH, "A"]] <= BALANCE_MAX)
     done.wrote(*(("balances", key) for key in keys.values()))
     return action.amount
 
@@ -697,6 +700,41 @@ def seize_collateral_dust(path: Any) -> Any:
     path.claim("the account", lambda: state.balances[mine] == (0 if priced else held))
     path.claim("the fund", lambda: state.balances[fund] == owned + (held if priced else 0))
     return None
+
+
+FUNDS = {Layer.INSURANCE_FUND: Kind.INSURANCE_FUND, Layer.SKIN_IN_THE_GAME: Kind.SKIN_IN_THE_GAME}
+
+
+@accepts(
+    "layers",
+    "A layer that is a fund pays out of that fund and no other, in a default and in settlement; the insurance fund "
+    "pays no more than the pool's cap has left.",
+    "FALL-3",
+    "FALL-5",
+    "SETTLE-5",
+)
+def layers(path: Any) -> Any:
+    """Of a default that no market caused, and of a loss in settlement, which the market's cap bounds too."""
+    desk, layer = Desk(path, "D"), one_of(path, "layer", tuple(FUNDS))
+    state, amount, market = desk.state, path.atom("amount", 0, BALANCE_MAX), desk_module.MARKET
+    settling = one_of(path, "in settlement", (False, True))
+    pool = replace(state.pools[desk_module.POOL], layers=(layer,), insurance_cap=path.atom("cap", 0, BALANCE_MAX))
+    state.pools.put(pool.pool, pool)
+    spent = path.atom("spent", 0, BALANCE_MAX)
+    state.pool_budgets.put(pool.pool, Budget(state.time, spent, 0))
+    funds = {kind: house(CASH, pool.pool, kind) for kind in FUNDS.values()}
+    before = {kind: state.balances[key] for kind, key in funds.items()}
+    if settling:
+        paid = settlement.draw_layers(desk.ctx, pool, market, amount, "D")
+    else:
+        paid = waterfall.bear(desk.ctx, waterfall.Resolution("D", pool, amount, [], [], {}), layer)
+    path.mark("accepted")
+    for kind, key in funds.items():
+        taken = paid if kind == FUNDS[layer] else 0
+        path.claim(f"out of {kind.value}", lambda k=kind, key=key, t=taken: before[k] - state.balances[key] == t)
+    left = max(0, pool.insurance_cap - spent)
+    path.claim("within the cap", lambda: layer == Layer.SKIN_IN_THE_GAME or paid <= left)
+    return paid
 
 
 # Settlement

@@ -54,6 +54,9 @@ from clearspec.sandbox import MARKET as PARAMETERS
 from clearspec.sandbox import POOL as POOL_PARAMETERS
 from clearspec.state import Account, Budget, Feed, Market, MarketStatus, Position, Post, State
 from clearspec.waterfall import SCORE_MAX
+from clearspec_proofs.collateral import one_of
+from clearspec_proofs.desk import MARKET as BTC
+from clearspec_proofs.desk import Desk
 from clearspec_proofs.hints import pick
 from clearspec_proofs.stand_ins import OPAQUE, any_bool, any_standing, opaque, standing_in
 from clearspec_proofs.standings import remembered
@@ -989,3 +992,33 @@ def counterparties(path: Any) -> Any:
     path.mark("found" if other_side else "none")
     path.claim("these", lambda: found == (["A"] if other_side else []))
     return len(found)
+
+
+@theorem(
+    "haircut-of-gains",
+    "Until the settlement price of a market is fixed, whatever its status, a gains haircut takes of each lot what the "
+    "share comes to over the open lots, at most what is left of the price move since the variation-margin mark and of "
+    "the range of the index of the side that won.",
+    "FALL-9",
+    "TRADE-4",
+    marks=("borne", "fixed"),
+)
+def haircut_of_gains(path: Any) -> Any:
+    """What that is of one lot is ``waterfall.haircut-step-within-gain``."""
+    desk, share, taken = Desk(path, "D"), path.atom("share", 0), path.atom("taken", 0)
+    desk.priced(path.atom("mark", 1, PRICE_MAX), BTC)
+    desk.indices(BTC, haircut_since_variation=taken)
+    state, step = desk.state, remembered(waterfall.haircut_step, OPAQUE, any_one)
+    status, lots = one_of(path, "status", tuple(MarketStatus)), path.atom("open interest", 0, SIZE_MAX)
+    state.open_interest.put(BTC, lots)
+    state.markets.put(BTC, replace(state.markets[BTC], status=status))
+    before, mark = state.fundings[BTC], state.marks[BTC]
+    move = mark.price - mark.variation_price
+    with standing_in(path, step):
+        borne = waterfall.haircut_gains(desk.ctx, "D", BTC, share)
+        index = before.haircut_long if move >= 0 else before.haircut_short
+        expected = waterfall.haircut_step(share, lots, abs(move) - taken, index)
+    fixed = status in (MarketStatus.SETTLING, MarketStatus.CLOSED)
+    path.mark("fixed" if fixed else "borne")
+    path.claim("of each lot", lambda: borne == (0 if fixed else expected * lots))
+    return borne

@@ -536,9 +536,11 @@ def accrue_funding(path: Any) -> Any:
 
 
 def admitted(world: Books, function: Part, then: Callable[..., None]) -> StandIn:
-    """Parameters pass the envelope: what ``then`` supposes of them is shown of all that pass."""
+    """Parameters pass the envelope or not: what ``then`` supposes of them is shown of all that pass."""
 
     def result(state: State, terms: Any, *rest: Any) -> list[Any]:
+        if any_bool(world.path, "outside the envelope") == True:  # noqa: E712
+            return [par.Violation("of the envelope", 1, 0)]
         world.admitted.append(terms.parameters)
         then(state.feeds[terms.feed].parameters, terms, *rest)
         return []
@@ -2019,8 +2021,10 @@ class Fates:
             made, held = self.standings.get(account, (None, ()))
             path.claim("the account's own standing", lambda: made is after)
             path.claim("as it is now", lambda: same(held, self._held(account)))
-            self.passed(account)
-            return True
+            answer = bool(any_bool(path, "may fill") == True)  # noqa: E712
+            if answer:
+                self.passed(account)
+            return answer
 
         def outflow(ctx: Any, pool: Any, account: str) -> None:
             self.world.claim_moment(ctx)

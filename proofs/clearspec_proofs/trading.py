@@ -29,6 +29,8 @@ from clearspec_proofs.stand_ins import (
     Function,
     StandIn,
     agreeing,
+    any_bool,
+    opaque,
     passing,
     standing_in,
     standing_in_range,
@@ -429,14 +431,8 @@ LESS_RISK = remembered(margin.reduces_risk, "trading.less-risk-means-no-worse-he
 
 
 CAPS: tuple[Function, ...] = (trading.require_caps, trading.require_open_interest, trading.require_balance_limit)
-WITHIN_LIMITS = (
-    *map(passing, CAPS),
-    StandIn(reduces, "itself, where it says yes; elsewhere the event is rejected", lambda _: lambda *__: True),
-    StandIn(
-        no_worse_than_mark, "itself, asked for require_balance_limit alone, which passes", lambda _: lambda *__: False
-    ),
-)
-"""Caps and limits pass, and a market that only reduces is reduced."""
+WITHIN_LIMITS = (*map(passing, CAPS), opaque(reduces, any_bool), opaque(no_worse_than_mark, any_bool))
+"""Caps and limits pass; what they and a market that only reduces are asked with may be so or not."""
 
 ONE_SIDE = "itself of one side; nothing that the other's fill writes is looked at"
 

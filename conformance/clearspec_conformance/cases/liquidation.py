@@ -934,6 +934,25 @@ def the_liquidator_needs_initial_margin(box: Recorder) -> None:
 
 
 @case(
+    "liquidation-margin-002",
+    "LIQ-7",
+    "MARG-10",
+    bug="a liquidator that reduces its own position is not asked for margin at all",
+    effect="an account in default sheds its losing lots, and a reward comes on top",
+    importance=CRITICAL,
+    start=world(listed(), listed("BTC-2")),
+)
+def a_liquidator_in_default_may_not_even_reduce(box: Recorder) -> None:
+    enter(box, a=100_000, x=2300, k=4000)
+    box.trade("x", "a", 10, 1000)
+    box.trade("a", "k", 10, 1000)
+    box.trade("k", "a", 30, 1000, "BTC-2")
+    box.drive(780)  # k: 4000 + 2200 - 6600 = -400, a reward of 39 aside; x: 2300 - 2200 = 100, maintenance 624
+    box.do("k", ev.Liquidate("x", "k", PERP, 10), Reason.INSUFFICIENT_MARGIN)
+    box.hand(size("k"), -10, "turned away")
+
+
+@case(
     "liquidation-opposite-001",
     "LIQ-7",
     "MARG-10",

@@ -501,6 +501,26 @@ def the_winning_shorts_alone_give_up_gains(box: Recorder) -> None:
 
 
 @case(
+    "waterfall-haircut-halted-001",
+    "FALL-9",
+    "TRADE-4",
+    bug="a market that is halted bears no haircut",
+    effect="a halt spares the winners, and the whole pool is left with the loss",
+    importance=CRITICAL,
+    start=layered(GAINS),
+)
+def a_halted_market_bears_its_haircut(box: Recorder) -> None:
+    enter(box, a=10_000, d=1000, g=1000)
+    box.trade("d", "a", 10, 1000)
+    box.trade("g", "a", 4, 1000)
+    box.drive(890)
+    box.do("admin", ev.SetStatus(PERP, MarketStatus.HALTED))
+    resolve(box)
+    box.hand(amount("gains_haircut"), 64, "100 / 4 = 25 a lot, at most 906 - 890 = 16: 16 x 4, halted or not")
+    box.hand(amount("uncovered_loss"), 36, "100 - 64")
+
+
+@case(
     "waterfall-haircut-002",
     "FALL-9",
     bug="a market without open interest bears a haircut",
