@@ -199,7 +199,7 @@ def test_the_version_rises_by_what_has_changed(tmp_path: Path, monkeypatch: pyte
     small(tmp_path, monkeypatch, "ledger-deposits", "trading-fill")
     (tmp_path / "old.json").write_text(index_text(replace(new, version=f"{VERSION - 1}.9.9")))
     assert ran(tmp_path, "diff", "--against", tmp_path / "old.json")[0] == 0
-    (tmp_path / "old.json").write_text(index_text(replace(new, version=f"{VERSION}.0.0", vectors=fewer)))
+    (tmp_path / "old.json").write_text(index_text(replace(new, vectors=fewer)))
     code, told = ran(tmp_path, "diff", "--against", tmp_path / "old.json")
     assert code == 1
     assert "new: ledger-deposits\nchanged: trading-fill\ncoverage changed since" in told

@@ -198,6 +198,8 @@ class SoundWorld(World):
         """
         if self.explicit and phase == OTHER:
             phase = self.one_of(f"{market} is", COLLECTING, PAYING, CLOSED)
+        if self.explicit and phase == OPEN and time == ANY_TIME:
+            time = self.one_of(f"{market} is at", NEVER, BEFORE, INSIDE)
         if phase == OTHER or (bare and not self.explicit):
             self.bare.add(market)
         self.phases[market], self.times[market] = phase, time

@@ -318,6 +318,7 @@ def embedded(state: State, event: ev.Event) -> tuple[State, ev.Event, Embedding]
                 plan.answers[f"{account} holds in {market}"] = held_by(mine, account, market)
         if MARKET in mine.markets:
             plan.answers[f"{account} holds"] = held_by(mine, account, MARKET)
+    plan.answers |= {f"{market} is at": moment_of(mine, market) for market in mine.markets}
     return mine, here, Embedding(mine, here, touched, answers_for(plan, mine, action))
 
 
