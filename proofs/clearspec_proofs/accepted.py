@@ -63,12 +63,12 @@ def accepts(name: str, sentence: str, *rules: str) -> Callable[[Callable[[Any], 
 
 
 def houses(path: Any, source: str = "actor") -> World:
-    """Two pools with a collateral asset, a feed, two accounts of the one and one of the other."""
+    """A feed, a pool that takes a collateral asset with two accounts, and one that takes none with one account."""
     world = World(path)
     world.feed(markets=(MARKET,), sources=(source,))
     world.feed(f"{COIN}-feed")
     world.pool(collateral=(COIN,))
-    world.pool("Q", collateral=(COIN,))
+    world.pool("Q")
     for account, pool in (("A", POOL), ("B", POOL), (STRANGER, "Q")):
         world.account(account, pool)
     return world
@@ -119,7 +119,7 @@ class Accepted:
         self.claim("its owner acts", lambda: self.before.accounts[account].owner == "actor")
 
     def parties(self, *accounts: str) -> None:
-        """Claim that these accounts exist and differ; if there is a market, that they are in its pool."""
+        """Claim that these accounts exist, differ and are of the pool."""
         self.claim("the accounts exist", lambda: all(account in self.before.accounts for account in accounts))
         self.claim("they differ", lambda: len(set(accounts)) == len(accounts))
         self.claim("of one pool", lambda: {self.before.accounts[account].pool for account in accounts} == {POOL})
@@ -310,7 +310,7 @@ def transfer(path: Any) -> Any:
         return None
     done.by_owner(action.account)
     done.claim("to another that exists", lambda: target in ("B", STRANGER))
-    done.claim("an asset of the pool", lambda: action.asset in (CASH, COIN))
+    done.claim("an asset of both pools", lambda: action.asset == CASH or (action.asset, target) == (COIN, "B"))
     pool = done.before.accounts[target].pool
     mine, theirs = user(action.asset, POOL, "A"), user(action.asset, pool, target)
     done.claim("it is held", lambda: action.asset == CASH or done.before.balances[mine] >= action.amount)
@@ -344,9 +344,8 @@ def convert(path: Any) -> Any:
     done = accepted(world, action, *parts, OUTFLOW)
     if done is None:
         return None
-    done.parties("A", "B")
-    done.claim("these", lambda: accounts == ("A", "B"))
-    done.by_owner("B")
+    done.parties(*accounts)
+    done.by_owner(accounts[1])
     done.claim("of collateral", lambda: action.asset == COIN)
     done.claim("that has a price", lambda: done.before.feeds[f"{COIN}-feed"].index >= 1)
     keys = {(asset, name): user(asset, POOL, name) for asset in (CASH, COIN) for name in "AB"}
@@ -512,6 +511,9 @@ def claim_tested(done: Accepted, lots: dict[str, list[Any]]) -> None:
         done.claim("its margin", lambda n=name, a=after, given=allowed: given[0] == n and same(given[1], a))
         done.claim("is enough", lambda answer=answer: answer == True)  # noqa: E712
         done.claim("exempt if it reduces", lambda n=name, given=limited: not given[2] or trading.reduces(*lots[n]))
+    favours = zip(done.asked(trading.no_worse_than_mark), done.asked(trading.require_balance_limit), strict=True)
+    for (_, favourable), (limited, _) in favours:
+        done.claim("and at mark or better", lambda f=favourable, given=limited: not given[2] or f == True)  # noqa: E712
 
 
 @accepts(
